@@ -1,0 +1,30 @@
+"""hamlib: Hierarchical Attentive Memory (arXiv 1602.03218), the code behind the tutorial book.
+
+memory -> models, tasks -> training, evaluation, pretrained -> the command line; `drawing` knows
+arrays only. Import what you need from the module that has it, for instance
+``from hamlib.memory import TreeMemory``.
+"""
+
+import os as _os
+import sys as _sys
+
+
+def _import_tensorflow_quietly():
+    """Import TensorFlow without the lines that its C++ side prints before logging is set up.
+
+    They name neither an error nor anything a reader can act on, and would stand in every notebook.
+    """
+    _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in the same order on every CPU
+    _sys.stderr.flush()
+    stderr, nowhere = _os.dup(2), _os.open(_os.devnull, _os.O_WRONLY)
+    _os.dup2(nowhere, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        _os.dup2(stderr, 2)
+        _os.close(stderr)
+        _os.close(nowhere)
+
+
+_import_tensorflow_quietly()

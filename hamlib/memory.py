@@ -1,0 +1,343 @@
+"""The tree memory of Hierarchical Attentive Memory (Sec. 3.2, Fig. 2-5, Appendix A).
+
+One tree is one tensor in the classic heap layout, ``nodes[batch, 2n, d]``: the root is row 1, the
+children of row i are rows 2i and 2i + 1, leaf k is row n + k, and row 0 is unused.
+
+A memory access is three moves: **attend -> read -> write**. Each walks the same weights in two ways:
+
+=======  ===================================  =====================  ================================
+         ``attend`` returns                   ``read`` returns       ``write`` changes
+=======  ===================================  =====================  ================================
+soft     ``p[batch, n]``, floats: how         the mean leaf under p  every leaf by its p, then every
+         probable each leaf is                                       inner node is joined again
+hard     ``path[batch, log2 n + 1]``, ints:   one leaf               that leaf, then its ancestors
+         the rows from the root to one leaf
+=======  ===================================  =====================  ================================
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+ATTENTIONS = ("soft", "hard")
+
+# The forms of the four transformations that have a name: keyword arguments of `TreeMemory`.
+PRESETS = {
+    # The 2016 code: one layer each, EMBED and JOIN without bias; d = 20.
+    "2016": dict(node_width=20, query_width=20, join_hidden=0, node_bias=False, normalise=False),
+    # The paper: d = l = 20, two-layer MLPs (Sec. 3.2 allows one or two), ReLU, no normalisation.
+    "paper": dict(
+        node_width=20,
+        query_width=20,
+        embed_hidden=20,
+        join_hidden=20,
+        search_hidden=20,
+        write_hidden=20,
+        normalise=False,
+    ),
+    # This book: a wide two-layer JOIN and normalised nodes make the tree exact at any depth.
+    "book": dict(node_width=32, query_width=32, join_hidden=64),
+}
+
+
+def preset(name):
+    """Return a copy of the `TreeMemory` arguments that are known as ``name``.
+
+    Raises:
+        ValueError: ``name`` is not in `PRESETS`.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset: unknown {name!r}; known: {', '.join(PRESETS)}")
+    return dict(PRESETS[name])
+
+
+def check_attention(attention):
+    """Raise a ValueError unless ``attention`` is one of `ATTENTIONS`."""
+    if attention not in ATTENTIONS:
+        raise ValueError(f"attention: unknown {attention!r}; known: {', '.join(ATTENTIONS)}")
+
+
+def check_power_of_two(n):
+    """Return ``n``, the number of leaves, as an int.
+
+    Raises:
+        ValueError: ``n`` is not an integer power of two (1, 2, 4, ...).
+    """
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 or n & (n - 1):
+        raise ValueError(f"n: got {n!r}; a full binary tree needs a power of two (1, 2, 4, 8, ...) leaves")
+    return int(n)
+
+
+@keras.saving.register_keras_serializable("hamlib")
+class MLP(keras.layers.Layer):
+    """A perceptron of one or two layers, over one input or over a node and a query.
+
+    A node and a query enter the first layer through two matrices whose products are added. That is
+    the layer on the concatenated vector, but the query's part is computed once, not once a node.
+
+    Args:
+        input_width: width of the first input.
+        units: width of the output.
+        query_width: width of the query; 0 for an MLP of one input.
+        hidden: ReLU units between; 0 for a single layer.
+        activation: the activation of the output.
+        normalise: whether layer normalisation stands before that activation.
+        bias: whether the layers have biases.
+    """
+
+    def __init__(
+        self, input_width, units, query_width=0, hidden=0, activation="relu", normalise=False, bias=True, **kwargs
+    ):
+        super().__init__(**kwargs)
+        first = hidden or units
+        self.first = _dense(input_width, first, bias)
+        self.query = _dense(query_width, first, False) if query_width else None
+        self.last = _dense(hidden, units, bias) if hidden else None
+        self.norm = keras.layers.LayerNormalization() if normalise else None
+        if self.norm:
+            self.norm.build((None, units))
+        self.activation = keras.activations.get(activation)
+        self.built = True
+
+    def call(self, inputs, query=None):
+        """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``."""
+        x = self.first(inputs)
+        if query is not None:
+            x = x + self.query(query)[:, None, :]
+        if self.last:
+            x = self.last(ops.relu(x))
+        return self.activation(self.norm(x) if self.norm else x)
+
+
+def _dense(input_width, units, bias):
+    """A Dense layer that has its weights from the start, so that a model is whole before its first call."""
+    layer = keras.layers.Dense(units, use_bias=bias)
+    layer.build((None, input_width))
+    return layer
+
+
+@keras.saving.register_keras_serializable("hamlib")
+class TreeMemory(keras.layers.Layer):
+    """A full binary tree of vectors with the learned EMBED, JOIN, SEARCH and WRITE (Sec. 3.2).
+
+    The four are shared by all nodes, so the number of weights does not depend on n, and one memory
+    is used with any n that is a power of two. d is ``node_width``, l ``query_width``, b ``symbol_width``.
+
+    * EMBED: R^b -> R^d fills a leaf from its symbol.
+    * JOIN: R^d x R^d -> R^d makes an inner node of its left and right child.
+    * SEARCH: R^d x R^l -> [0, 1], the probability of going right at an inner node.
+    * WRITE: R^d x R^l -> R^d, ``T * H + (1 - T) * h_a``, T and H two MLPs that end in a sigmoid.
+
+    Args:
+        symbol_width: b, width of an input symbol.
+        node_width: d, width of the value of a node.
+        query_width: l, width of the query (h_LSTM in the paper).
+        embed_hidden, join_hidden, search_hidden, write_hidden: ReLU units in the first of two
+            layers; 0 for one layer.
+        node_bias: whether EMBED and JOIN have biases.
+        normalise: whether layer normalisation stands before the ReLU of EMBED and JOIN. It keeps the
+            scale of a node the same at every depth (not in the paper; without it, training collapses).
+        writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
+
+    Raises:
+        ValueError: a width is not a positive integer, or a number of hidden units is negative.
+    """
+
+    def __init__(
+        self,
+        symbol_width,
+        node_width=32,
+        query_width=32,
+        embed_hidden=0,
+        join_hidden=64,
+        search_hidden=0,
+        write_hidden=0,
+        node_bias=True,
+        normalise=True,
+        writable=True,
+        **kwargs,
+    ):
+        widths = dict(symbol_width=symbol_width, node_width=node_width, query_width=query_width)
+        hidden = dict(
+            embed_hidden=embed_hidden, join_hidden=join_hidden, search_hidden=search_hidden, write_hidden=write_hidden
+        )
+        for name, value in (widths | hidden).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
+                raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
+        super().__init__(**kwargs)
+        self.config = widths | hidden | dict(node_bias=node_bias, normalise=normalise, writable=writable)
+        self.symbol_width, self.node_width, self.query_width = widths.values()
+        self.writable = writable
+
+        node = dict(normalise=normalise, bias=node_bias)
+        gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
+        self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
+        self.join = MLP(2 * node_width, node_width, hidden=join_hidden, **node)
+        self.search = MLP(node_width, 1, query_width=query_width, hidden=search_hidden, activation="sigmoid")
+        self.write_gate = MLP(node_width, node_width, **gate) if writable else None  # T
+        self.write_value = MLP(node_width, node_width, **gate) if writable else None  # H
+        self.built = True
+
+    def get_config(self):
+        return super().get_config() | self.config
+
+    # -- building the tree ------------------------------------------------------------------------
+
+    def grow(self, symbols, lengths):
+        """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
+
+        Args:
+            symbols: ``[batch, n, b]``; n is a power of two. What stands past an input's end is ignored.
+            lengths: ``[batch]``, ints, m of each input; the leaves past the first m are zero vectors.
+
+        Returns:
+            ``nodes[batch, 2n, d]``.
+
+        Raises:
+            ValueError: n is not a power of two, or a symbol is not b wide.
+        """
+        if len(symbols.shape) != 3 or symbols.shape[2] != self.symbol_width:
+            raise ValueError(f"symbols: got shape {tuple(symbols.shape)}; expected [batch, n, b={self.symbol_width}]")
+        n = check_power_of_two(symbols.shape[1])
+        is_input = ops.arange(n)[None, :] < ops.cast(lengths, "int32")[:, None]
+        return self.join_all(ops.where(is_input[..., None], self.embed(symbols), 0.0))
+
+    def join_all(self, leaves):
+        """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs."""
+        levels = [leaves]
+        while levels[0].shape[1] > 1:
+            pairs = ops.reshape(levels[0], (-1, levels[0].shape[1] // 2, 2 * self.node_width))
+            levels.insert(0, self.join(pairs))
+        unused = ops.zeros_like(levels[0])
+        return ops.concatenate([unused, *levels], axis=1)
+
+    # -- the three moves --------------------------------------------------------------------------
+
+    def attend(self, nodes, query, attention="soft"):
+        """Find the leaf that a query asks for: from the root, SEARCH says how probable right is.
+
+        Args:
+            nodes: ``[batch, 2n, d]``.
+            query: ``[batch, l]``.
+            attention: ``"soft"`` or ``"hard"``.
+
+        Returns:
+            soft: ``p[batch, n]``, the product of the decisions' probabilities on the way to each leaf.
+            hard: ``path[batch, log2 n + 1]``, int32 rows of ``nodes`` from the root (1) to a leaf
+            (n + a), going right where SEARCH > 0.5.
+
+        Raises:
+            ValueError: ``attention`` is not known.
+        """
+        check_attention(attention)
+        return self._attend_soft(nodes, query) if attention == "soft" else self._attend_hard(nodes, query)
+
+    def _attend_soft(self, nodes, query):
+        n = nodes.shape[1] // 2
+        p = ops.ones_like(nodes[:, 1:2, 0])
+        if n > 1:
+            right = self.search(nodes[:, 1:n], query)[..., 0]
+        while p.shape[1] < n:  # one level: each p splits into its left and right part
+            width = p.shape[1]
+            s = right[:, width - 1 : 2 * width - 1]
+            p = ops.reshape(ops.stack([p * (1 - s), p * s], axis=2), (-1, 2 * width))
+        return p
+
+    def _attend_hard(self, nodes, query):
+        n = nodes.shape[1] // 2
+        path = [ops.ones_like(nodes[:, 1, 0], dtype="int32")]
+        for _ in range(n.bit_length() - 1):
+            right = self.search(_rows(nodes, path[-1][:, None]), query)[:, 0, 0] > 0.5
+            path.append(2 * path[-1] + ops.cast(right, "int32"))
+        return ops.stack(path, axis=1)
+
+    def read(self, nodes, where):
+        """Read the attended leaf of ``nodes[batch, 2n, d]``: h_a, or the mean of all leaves under p.
+
+        Args:
+            where: what `attend` returned.
+
+        Returns:
+            ``[batch, d]``.
+        """
+        n = nodes.shape[1] // 2
+        return read_leaves(nodes[:, n:], where)
+
+    def write(self, nodes, where, query):
+        """Replace the attended leaf by WRITE(h_a, query), then JOIN again what depends on it.
+
+        Soft (Appendix A): every leaf becomes ``p * WRITE(h, query) + (1 - p) * h`` and all inner
+        nodes are joined, Θ(n). Hard: one leaf changes and its log2 n ancestors are joined.
+
+        Args:
+            nodes: ``[batch, 2n, d]``.
+            where: what `attend` returned.
+            query: ``[batch, l]``.
+
+        Returns:
+            the new nodes, ``[batch, 2n, d]``.
+
+        Raises:
+            ValueError: the memory is read-only.
+        """
+        if not self.writable:
+            raise ValueError("write: this memory is read-only (writable=False)")
+        if _is_path(where):
+            return self._write_hard(nodes, where, query)
+        leaves = nodes[:, nodes.shape[1] // 2 :]
+        p = where[..., None]
+        return self.join_all(p * self._written(leaves, query) + (1 - p) * leaves)
+
+    def _write_hard(self, nodes, path, query):
+        value = self._written(_rows(nodes, path[:, -1:]), query)
+        values = [value]
+        for level in range(path.shape[1] - 1, 0, -1):
+            child = path[:, level : level + 1]
+            sibling = _rows(nodes, ops.bitwise_xor(child, 1))
+            is_right = ops.cast(child % 2, "bool")[..., None]
+            pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
+            value = self.join(ops.concatenate(pair, axis=-1))
+            values.insert(0, value)
+        changed = ops.reshape(ops.concatenate(values, axis=1), (-1, self.node_width))
+        flat = ops.scatter_update(_flat(nodes), ops.reshape(_flat_index(nodes, path), (-1, 1)), changed)
+        return ops.reshape(flat, ops.shape(nodes))
+
+    def _written(self, leaves, query):
+        """WRITE in its highway form: T * H + (1 - T) * h_a."""
+        gate = self.write_gate(leaves, query)
+        return gate * self.write_value(leaves, query) + (1 - gate) * leaves
+
+
+def read_leaves(values, where):
+    """Read values that lie one at each leaf: the one at the attended leaf, or their mean under p.
+
+    Args:
+        values: ``[batch, n, k]``, for instance the leaves, or the input symbols.
+        where: ``p[batch, n]`` or ``path[batch, log2 n + 1]``, what `TreeMemory.attend` returned.
+
+    Returns:
+        ``[batch, k]``.
+    """
+    if _is_path(where):
+        return _rows(values, where[:, -1:] - values.shape[1])[:, 0]
+    return ops.einsum("bn,bnk->bk", where, values)
+
+
+def _is_path(where):
+    """Whether attention is a hard path (integers) rather than soft probabilities (floats)."""
+    return "int" in keras.backend.standardize_dtype(where.dtype)
+
+
+def _rows(values, index):
+    """``values[batch, rows, k]`` at ``index[batch, r]``: ``[batch, r, k]``."""
+    return ops.take(_flat(values), _flat_index(values, index), axis=0)
+
+
+def _flat(values):
+    """All rows of all batch entries, one under the other: ``[batch * rows, k]``."""
+    return ops.reshape(values, (-1, values.shape[2]))
+
+
+def _flat_index(values, index):
+    """Where the rows ``index[batch, r]`` of ``values[batch, rows, k]`` stand in `_flat`."""
+    return ops.arange(ops.shape(index)[0])[:, None] * values.shape[1] + index

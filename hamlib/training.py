@@ -1,0 +1,299 @@
+"""Training: recipes, `compile`, a stream of fresh batches, the curriculum, and runs that survive a kill.
+
+A run is a folder. After each epoch its whole state (weights, optimiser, epoch, size, best error) is
+checkpointed, and the weights with the lowest validation error are kept in ``best.weights.h5``. The
+examples are a pure function of the step, so a run that was stopped goes on as if it never had been.
+"""
+
+import csv
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from hamlib.memory import TreeMemory, preset
+from hamlib.models import RawHAM
+from hamlib.tasks import get_task, stream_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All that a training run depends on but its seed.
+
+    Attributes:
+        task: name of the task.
+        memory: name of the memory's preset.
+        loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016
+            code) or ``"binary_crossentropy"``.
+        sizes: n of each stage of the curriculum; one for no curriculum.
+        mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
+            tree of n leaves; otherwise every input fills its tree.
+        threshold: validation error (fraction of wrong sequences) under which n doubles.
+        learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
+        epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
+        validation_steps: batches of fresh examples after each epoch (Sec. 4.1: 200).
+    """
+
+    task: str
+    memory: str
+    loss: str = "mean_squared_error"
+    sizes: tuple = (8,)
+    mixed: bool = False
+    threshold: float = 0.1
+    learning_rate: tuple = (0.001, 0.001)
+    epochs: int = 100
+    steps: int = 1000
+    batch_size: int = 50
+    validation_steps: int = 200
+
+    def lengths(self, n):
+        """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
+        return tuple((1, k) for k in self.sizes if k <= n) if self.mixed else None
+
+
+RECIPES = {
+    # Select the smallest as the 2016 code trains it.
+    "smallest-2016": Recipe(task="smallest", memory="2016"),
+    # The same task without an error at any n: a wider JOIN, mixed lengths, a long fall of the learning rate.
+    "smallest": Recipe(
+        task="smallest",
+        memory="book",
+        sizes=(8, 16, 32),
+        mixed=True,
+        learning_rate=(0.003, 0.00006),
+    ),
+}
+
+
+def get_recipe(name):
+    """Return the recipe called ``name``.
+
+    Raises:
+        ValueError: no recipe has that name; the message lists those that exist.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"recipe: unknown {name!r}; known: {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def build(recipe):
+    """Return an untrained model for a recipe, its weights drawn from Keras's global seed."""
+    task = get_task(recipe.task)
+    return RawHAM(TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory)))
+
+
+def compile_model(model, recipe, jit_compile=True):
+    """Give ``model`` the recipe's loss, its optimiser, and the judge as the metric ``wrong``.
+
+    Args:
+        model: a model for the recipe's task.
+        recipe: a `Recipe`.
+        jit_compile: whether XLA compiles the training step; False to look into it step by step.
+    """
+    task = get_task(recipe.task)
+
+    def wrong(targets, outputs):
+        return task.wrong(targets, outputs)
+
+    first, last = recipe.learning_rate
+    falling = keras.optimizers.schedules.ExponentialDecay(first, recipe.epochs * recipe.steps, last / first)
+    model.compile(
+        keras.optimizers.Adam(falling),
+        recipe.loss,
+        metrics=[wrong],
+        jit_compile=jit_compile,
+        steps_per_execution=min(200, recipe.steps),
+    )
+    model.optimizer.build(model.trainable_variables)
+
+
+def stream(task, n, batch_size, seed, first_step=0, lengths=None):
+    """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
+
+    Arguments are those of `Task.examples`; yields ``(inputs, targets)``.
+    """
+    steps = tf.data.Dataset.range(first_step, tf.int64.max)
+    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths)).prefetch(16)
+
+
+class Curriculum(keras.callbacks.Callback):
+    """Doubles n when it is mastered: ends the ``fit`` of a stage once its validation error is low.
+
+    Args:
+        sizes: n of each stage (Sec. 3.3).
+        threshold: the validation error (``val_wrong``) under which the next stage begins.
+    """
+
+    def __init__(self, sizes, threshold):
+        super().__init__()
+        self.sizes, self.threshold = sizes, threshold
+        self.stage = tf.Variable(0, dtype=tf.int64)
+
+    @property
+    def n(self):
+        """Leaves of the tree in the current stage."""
+        return self.sizes[int(self.stage)]
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["n"] = self.n
+        if logs["val_wrong"] < self.threshold and self.n != self.sizes[-1]:
+            self.stage.assign_add(1)
+            self.model.stop_training = True
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves a whole run after each epoch and keeps the weights with the lowest validation error.
+
+    ``folder/checkpoints`` holds the last two states of the run: weights, optimiser, epoch, stage. A
+    state is complete before it is named the latest, so a kill at any moment leaves a good one.
+    ``folder/best.weights.h5`` holds the best weights at the largest n reached.
+
+    Args:
+        folder: the run's folder.
+        model: the compiled model.
+        curriculum: the run's `Curriculum`.
+    """
+
+    def __init__(self, folder, model, curriculum):
+        super().__init__()
+        self.curriculum = curriculum
+        self.epoch = tf.Variable(0, dtype=tf.int64)
+        self.seconds = tf.Variable(0.0, dtype=tf.float64)
+        self.best_n = tf.Variable(0, dtype=tf.int64)
+        self.best_error = tf.Variable(1.0, dtype=tf.float64)
+        self.best_weights = Path(folder) / "best.weights.h5"
+        self.state = tf.train.Checkpoint(
+            model=model,
+            optimizer=model.optimizer,
+            stage=curriculum.stage,
+            epoch=self.epoch,
+            seconds=self.seconds,
+            best_n=self.best_n,
+            best_error=self.best_error,
+        )
+        self.manager = tf.train.CheckpointManager(self.state, str(Path(folder) / "checkpoints"), max_to_keep=2)
+
+    def restore(self):
+        """Load the latest state that can be read whole; return the number of epochs it has done."""
+        for path in reversed(self.manager.checkpoints):
+            try:
+                self.state.restore(path).assert_consumed()
+                return int(self.epoch)
+            except (tf.errors.OpError, AssertionError, ValueError):
+                continue
+        return 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+        self.n = self.curriculum.n
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.n > self.best_n or logs["val_wrong"] <= self.best_error:
+            self.best_n.assign(self.n)
+            self.best_error.assign(logs["val_wrong"])
+            write_whole(self.best_weights, self.model.save_weights)
+        self.epoch.assign(epoch + 1)
+        self.seconds.assign_add(time.monotonic() - self.started)
+        self.manager.save(epoch + 1)
+
+
+def write_whole(path, write):
+    """Call ``write`` on a temporary name, then rename it to ``path``: the file is there whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".writing-{path.name}")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def open_run(folder, recipe, seed):
+    """Make ``folder`` the home of a run, or check that it is the home of this very run.
+
+    Raises:
+        ValueError: the folder holds a run of another recipe or seed; the message says what differs.
+        OSError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = folder / "run.json"
+    wanted = json.loads(json.dumps(dataclasses.asdict(recipe) | {"seed": seed}))
+    if card.exists():
+        found = json.loads(card.read_text())
+        differ = [k for k in wanted if found.get(k) != wanted[k]]
+        if differ:
+            what = "; ".join(f"{k} is {found.get(k)!r} there and {wanted[k]!r} here" for k in differ)
+            raise ValueError(f"folder: {folder} holds another run ({what}); choose another folder")
+    elif (folder / "checkpoints").exists():
+        raise ValueError(f"folder: {folder} holds checkpoints without a run.json; choose another folder")
+    else:
+        write_whole(card, lambda path: path.write_text(json.dumps(wanted, indent=1) + "\n"))
+    return folder
+
+
+def _forget_epochs(log, epochs):
+    """Drop from a CSV log the epochs that a resumed run will do again."""
+    if log.exists():
+        with open(log, newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if row and row[0].isdigit() and int(row[0]) < epochs]
+        with open(log, "w", newline="") as file:
+            csv.writer(file).writerows([head, *kept] if kept else [])
+
+
+def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
+    """Train a recipe in a folder, or go on with the run that is there.
+
+    Args:
+        recipe: a `Recipe`.
+        folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
+            TensorBoard's ``logs``.
+        seed: of the first weights and of the examples.
+        verbose: as in ``fit``.
+        jit_compile: whether XLA compiles the training step.
+        callbacks: more Keras callbacks.
+
+    Returns:
+        ``(model, checkpoints)``: the model with its best weights, and the run's `Checkpoints`.
+
+    Raises:
+        ValueError: the folder holds another run.
+    """
+    folder = open_run(folder, recipe, seed)
+    task = get_task(recipe.task)
+    keras.utils.set_random_seed(seed)
+    model = build(recipe)
+    compile_model(model, recipe, jit_compile)
+    curriculum = Curriculum(recipe.sizes, recipe.threshold)
+    checkpoints = Checkpoints(folder, model, curriculum)
+    _forget_epochs(folder / "log.csv", checkpoints.restore())
+
+    def batches(purpose, first_step=0):
+        return stream(task, n, recipe.batch_size, stream_seed(seed, purpose), first_step, recipe.lengths(n))
+
+    while (epoch := int(checkpoints.epoch)) < recipe.epochs:
+        n = curriculum.n
+        # One stage is one `fit`: a new n is a new shape, so the steps are compiled anew.
+        model.make_train_function(force=True)
+        model.make_test_function(force=True)
+        model.fit(
+            batches("train", first_step=int(model.optimizer.iterations)),
+            epochs=recipe.epochs,
+            initial_epoch=epoch,
+            steps_per_epoch=recipe.steps,
+            validation_data=batches("validation"),
+            validation_steps=recipe.validation_steps,
+            shuffle=False,
+            verbose=verbose,
+            callbacks=[
+                curriculum,
+                checkpoints,
+                keras.callbacks.CSVLogger(folder / "log.csv", append=True),
+                keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
+                *callbacks,
+            ],
+        )
+    model.load_weights(checkpoints.best_weights)
+    return model, checkpoints
