@@ -24,7 +24,9 @@ ATTENTIONS = ("soft", "hard")
 # The forms of the four transformations that have a name: keyword arguments of `TreeMemory`.
 PRESETS = {
     # The 2016 code: one layer each, EMBED and JOIN without bias; d = 20.
-    "2016": dict(node_width=20, query_width=20, join_hidden=0, node_bias=False, normalise=False),
+    "2016": dict(
+        node_width=20, query_width=20, join_hidden=0, node_bias=False, node_activation="relu", normalise=False
+    ),
     # The paper: d = l = 20, two-layer MLPs (Sec. 3.2 allows one or two), ReLU, no normalisation.
     "paper": dict(
         node_width=20,
@@ -33,9 +35,11 @@ PRESETS = {
         join_hidden=20,
         search_hidden=20,
         write_hidden=20,
+        node_activation="relu",
         normalise=False,
     ),
-    # This book: a wide two-layer JOIN and normalised nodes make the tree exact at any depth.
+    # This book: a wide two-layer JOIN, and nodes that are normalised and saturate at -1 and 1, so that
+    # small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64),
 }
 
@@ -135,8 +139,11 @@ class TreeMemory(keras.layers.Layer):
         embed_hidden, join_hidden, search_hidden, write_hidden: ReLU units in the first of two
             layers; 0 for one layer.
         node_bias: whether EMBED and JOIN have biases.
-        normalise: whether layer normalisation stands before the ReLU of EMBED and JOIN. It keeps the
-            scale of a node the same at every depth (not in the paper; without it, training collapses).
+        node_activation: the activation of EMBED and JOIN: ``"relu"`` in the paper. A bounded one
+            keeps nodes at their limits, so that what JOIN hands up does not grow with the number of
+            nodes below.
+        normalise: whether layer normalisation stands before that activation. It keeps the scale of a
+            node the same at every depth (not in the paper).
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
@@ -153,6 +160,7 @@ class TreeMemory(keras.layers.Layer):
         search_hidden=0,
         write_hidden=0,
         node_bias=True,
+        node_activation="hard_tanh",
         normalise=True,
         writable=True,
         **kwargs,
@@ -165,11 +173,15 @@ class TreeMemory(keras.layers.Layer):
             if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
                 raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
         super().__init__(**kwargs)
-        self.config = widths | hidden | dict(node_bias=node_bias, normalise=normalise, writable=writable)
+        self.config = (
+            widths
+            | hidden
+            | dict(node_bias=node_bias, node_activation=node_activation, normalise=normalise, writable=writable)
+        )
         self.symbol_width, self.node_width, self.query_width = widths.values()
         self.writable = writable
 
-        node = dict(normalise=normalise, bias=node_bias)
+        node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
         gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
         self.join = MLP(2 * node_width, node_width, hidden=join_hidden, **node)
