@@ -106,7 +106,7 @@ def compile_model(model, recipe, jit_compile=True):
         recipe.loss,
         metrics=[wrong],
         jit_compile=jit_compile,
-        steps_per_execution=min(200, recipe.steps),
+        steps_per_execution=min(50, recipe.steps),
     )
     model.optimizer.build(model.trainable_variables)
 
@@ -231,6 +231,23 @@ def open_run(folder, recipe, seed):
     else:
         write_whole(card, lambda path: path.write_text(json.dumps(wanted, indent=1) + "\n"))
     return folder
+
+
+def read_run(folder):
+    """Return the `Recipe` of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its run.json cannot be read.
+    """
+    card = Path(folder) / "run.json"
+    if not card.is_file():
+        raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
+    try:
+        found = json.loads(card.read_text())
+        return Recipe(**{field.name: found[field.name] for field in dataclasses.fields(Recipe)})
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
 
 
 def _forget_epochs(log, epochs):

@@ -1,0 +1,168 @@
+"""The command line: ``python -m hamlib`` or ``ham``."""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from hamlib import evaluation, pretrained, training
+from hamlib.memory import ATTENTIONS
+from hamlib.tasks import TASKS, get_task
+from hamlib.training import RECIPES
+
+SIZES = (8, 16, 32, 64, 128, 256, 1024)
+
+
+def main(arguments=None):
+    """Run one command; return its exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("\nStopped.", getattr(options, "go_on", ""), file=sys.stderr)
+        return 130
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="ham", description="Train and measure Hierarchical Attentive Memory (arXiv 1602.03218)."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name, run, text):
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    train = command("train", _train, "Train a model, or go on with a run that was stopped; then print its table.")
+    train.add_argument("task", nargs="?", default="smallest", help=f"one of: {', '.join(TASKS)} (default: smallest)")
+    train.add_argument("--recipe", help=f"one of: {', '.join(RECIPES)} (default: the 2016 code's job, TASK-2016)")
+    train.add_argument("--full", action="store_true", help="the recipe of the shipped model: --recipe TASK")
+    train.add_argument("--seed", type=int, default=0, help="of the first weights and the examples (default: 0)")
+    train.add_argument("--folder", type=Path, help="home of the run (default: runs/RECIPE-seedSEED)")
+    train.add_argument("--no-xla", action="store_true", help="do not compile the training step (slower)")
+
+    evaluate = command("evaluate", _evaluate, "Count the wrong answers of a trained model on fresh examples.")
+    evaluate.add_argument("task", help=f"one of: {', '.join(TASKS)}")
+    evaluate.add_argument("--n", type=int, nargs="+", default=SIZES, help="leaves of the tree, powers of two")
+    evaluate.add_argument("--attention", default="hard", help=f"one of: {', '.join(ATTENTIONS)} (default: hard)")
+    evaluate.add_argument("--examples", type=int, default=2500, help="at each n (default: 2500)")
+    evaluate.add_argument("--seed", type=int, default=0, help="of the test examples (default: 0)")
+    evaluate.add_argument("--lengths", type=int, nargs=2, metavar=("LOW", "HIGH"), help="default: inputs of length n")
+    evaluate.add_argument("--run", dest="folder", type=Path, help="folder of a run (default: the shipped model)")
+    evaluate.add_argument("--json", action="store_true", help="print JSON")
+
+    table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
+    table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
+    table.add_argument("--markdown", action="store_true", help="as Markdown")
+
+    command("tasks", _tasks, "List the tasks, the recipes and the shipped models.")
+
+    ledger = command("ledger", _ledger, "Train all seeds of a task, measure them, and ship the best: makes the ledger.")
+    ledger.add_argument("task", nargs="?", default="smallest", help="default: smallest")
+    ledger.add_argument("--runs", type=Path, default=Path("runs"), help="home of the runs (default: runs)")
+    return parser
+
+
+def _train(options):
+    task = get_task(options.task)
+    name = options.recipe or (task.name if options.full else f"{task.name}-2016")
+    recipe = training.get_recipe(name)
+    if recipe.task != task.name:
+        raise ValueError(f"recipe: {name} is for the task {recipe.task}, not {task.name}")
+    folder = options.folder or Path("runs") / f"{name}-seed{options.seed}"
+    options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
+    print(f"{name}, seed {options.seed}, in {folder}: {recipe.epochs} epochs of {recipe.steps} steps")
+    model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
+    print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
+    published = [row for row in evaluation.ledger_rows(task.name) if "published" in row[0]]
+    rows = [
+        (f"this run, {attention}", {n: (_rate(model, task, n, attention).right,) * 3 for n in SIZES})
+        for attention in ATTENTIONS
+    ]
+    print(evaluation.table_text(published + rows))
+
+
+def _rate(model, task, n, attention, examples=2500):
+    return evaluation.wrong_rate(model, task, n, min(examples, 2**19 // n), attention=attention)
+
+
+def _evaluate(options):
+    task = get_task(options.task)
+    if options.folder:
+        recipe = training.read_run(options.folder)
+        if recipe.task != task.name:
+            raise ValueError(f"run: {options.folder} trained {recipe.task}, not {task.name}")
+        model = training.build(recipe)
+        pretrained.load_weights(model, options.folder / "best.weights.h5")
+    else:
+        model = pretrained.load_pretrained(task.name).model
+    results = []
+    for n in options.n:
+        rate = evaluation.wrong_rate(model, task, n, options.examples, options.seed, options.attention, options.lengths)
+        results.append(dict(n=n, wrong=rate.wrong, examples=rate.examples, right=rate.right, interval=rate.interval))
+        if not options.json:
+            print(f"n = {n:>7,}  {rate}", flush=True)
+    if options.json:
+        what = dict(task=task.name, attention=options.attention, seed=options.seed, lengths=options.lengths)
+        print(json.dumps(what | {"results": results}, indent=1))
+
+
+def _table(options):
+    print(evaluation.table_text(evaluation.ledger_rows(options.task), markdown=options.markdown))
+
+
+def _tasks(options):
+    for name, task in TASKS.items():
+        print(f"{name}: {task.__doc__.splitlines()[0]}")
+        for recipe in (key for key, value in RECIPES.items() if value.task == name):
+            print(f"  recipe {recipe}")
+        if name in pretrained.names():
+            print(f"  shipped model {name}")
+
+
+def _ledger(options):
+    options.go_on = "Finished epochs are safe: the same command goes on from there."
+    if options.task not in evaluation.ROWS:
+        raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(evaluation.ROWS)}")
+    task, measured = get_task(options.task), []
+    for name, label in evaluation.ROWS[task.name].items():
+        command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
+        row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}", seeds=[])
+        for seed in evaluation.SEEDS:
+            folder = options.runs / f"{name}-seed{seed}"
+            model, run = training.train(RECIPES[name], folder, seed, verbose=0)
+            entry = _entry(seed, RECIPES[name], run) | evaluation.measure(model, task)
+            row["seeds"].append(entry | dict(sha256=pretrained.file_hash(run.best_weights)))
+            print(json.dumps(entry), flush=True)
+            if not measured and not seed:
+                card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
+                pretrained.ship(task.name, run.best_weights, card)
+        measured.append(row)
+    evaluation.write_ledger(task.name, measured)
+    print(evaluation.table_text(evaluation.ledger_rows(task.name)))
+
+
+def _entry(seed, recipe, run):
+    """What the ledger says of a run, but for its figures."""
+    return dict(
+        seed=seed,
+        steps=recipe.epochs * recipe.steps,
+        minutes=round(float(run.seconds) / 60, 1),
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, Keras {keras.__version__}",
+        best_validation_error=float(run.best_error),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

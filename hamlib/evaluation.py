@@ -1,0 +1,230 @@
+"""Measuring: wrong-sequence rates on fresh examples, the generalisation table, the ledger.
+
+The ledger, ``pretrained/ledger.json``, holds every published figure beside ours: for each seed the
+wrong sequences counted at each n, with the command that made them. Prose and tables quote it.
+"""
+
+import dataclasses
+import functools
+import json
+import math
+import statistics
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+from hamlib.memory import ATTENTIONS, check_attention
+from hamlib.tasks import stream_seed
+from hamlib.training import write_whole
+
+LEDGER = Path(__file__).parent / "pretrained" / "ledger.json"
+NODES_AT_ONCE = 2**18  # of all trees in a batch: what fits the caches of a laptop
+
+
+@dataclasses.dataclass(frozen=True)
+class Rate:
+    """How many of so many fresh sequences were answered wrongly."""
+
+    wrong: int
+    examples: int
+
+    @property
+    def right(self):
+        """Sequences answered right, in percent."""
+        return 100 * (1 - self.wrong / self.examples)
+
+    @property
+    def interval(self):
+        """Wilson's 95% interval of `right`, (low, high) in percent."""
+        z, n, p = 1.96, self.examples, 1 - self.wrong / self.examples
+        middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        return tuple(100 * min(1.0, max(0.0, (middle + sign * half) / (1 + z * z / n))) for sign in (-1, 1))
+
+    def __str__(self):
+        low, high = self.interval
+        return f"{self.right:.2f}% right ({self.wrong} of {self.examples:,} wrong; 95% interval {low:.2f}-{high:.2f}%)"
+
+
+def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=None):
+    """Count the sequences of fresh test examples that a model answers wrongly.
+
+    Args:
+        model: called as ``model(inputs, attention=...)``.
+        task: a `hamlib.tasks.Task`.
+        n: leaves of the tree, a power of two.
+        examples: how many sequences.
+        seed: of the test examples; no training run ever sees them.
+        attention: ``"soft"`` or ``"hard"``.
+        lengths: as in `hamlib.tasks.Task.examples`; None for inputs that fill the tree.
+
+    Returns:
+        a `Rate`.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+    check_attention(attention)
+    if isinstance(examples, bool) or not isinstance(examples, (int, np.integer)) or examples < 1:
+        raise ValueError(f"examples: got {examples!r}; expected a positive integer")
+    test_seed = stream_seed(seed, "test")
+    batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
+    task.examples(n, 1, test_seed, 0, lengths)  # bad arguments speak before anything is compiled
+
+    @tf.function
+    def judge(step):
+        inputs, targets = task.examples(n, batch, test_seed, step, lengths)
+        return task.wrong(targets, model(inputs, attention=attention))
+
+    wrong = [judge(tf.constant(step, tf.int64)).numpy() for step in range(math.ceil(examples / batch))]
+    return Rate(int(np.concatenate(wrong)[:examples].sum()), int(examples))
+
+
+# -- the ledger ------------------------------------------------------------------------------------
+
+# What the ledger measures: for each task the recipes, each over all seeds. The model that ships is
+# the first recipe's with seed 0, chosen before any was trained.
+SEEDS = range(5)
+ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}}
+TEST_EXAMPLES = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
+PUBLISHED = {
+    "smallest": [
+        {
+            "label": "2016 code, published",
+            "source": "notes of the 2016 TensorFlow repository tf-ham: one model, trained at n = 8",
+            "right": {8: 99.7, 16: 83.8, 32: 60.3},
+        }
+    ]
+}
+
+
+def measure(model, task):
+    """Count wrong answers at every n of `TEST_EXAMPLES`, soft and hard: a seed's entry in the ledger.
+
+    Returns:
+        ``{attention: {n: [wrong, examples]}}``.
+    """
+    return {
+        attention: {
+            n: [wrong_rate(model, task, n, examples, attention=attention).wrong, examples]
+            for n, examples in TEST_EXAMPLES.items()
+        }
+        for attention in ATTENTIONS
+    }
+
+
+def write_ledger(task, measured):
+    """Put a task's published and measured rows into the ledger.
+
+    Args:
+        task: name of the task.
+        measured: rows, ``{"label", "recipe", "train", "evaluate", "seeds": [...]}``.
+    """
+    tasks = ledger()["tasks"] if LEDGER.exists() else {}
+    tasks[task] = {"published": PUBLISHED[task], "measured": measured}
+    write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
+    ledger.cache_clear()
+
+
+@functools.cache
+def ledger():
+    """Return the ledger as the dict that `LEDGER` holds."""
+    return json.loads(LEDGER.read_text())
+
+
+def ledger_rows(task):
+    """Return the rows of a task's generalisation table: published first, then ours.
+
+    Args:
+        task: name of a task in the ledger.
+
+    Returns:
+        a list of ``(label, {n: (median, low, high)})``, sequences right in percent over the seeds;
+        the published figures have low and high equal to the median.
+
+    Raises:
+        ValueError: the ledger has no such task; the message lists those it has.
+    """
+    tasks = ledger()["tasks"]
+    if task not in tasks:
+        raise ValueError(f"task: the ledger has no {task!r}; it has: {', '.join(tasks)}")
+    rows = [
+        (row["label"], {int(n): (figure,) * 3 for n, figure in row["right"].items()})
+        for row in tasks[task]["published"]
+    ]
+    for row in tasks[task]["measured"]:
+        for attention in ("soft", "hard"):
+            over_seeds = {}
+            for run in row["seeds"]:
+                for n, (wrong, examples) in run[attention].items():
+                    over_seeds.setdefault(int(n), []).append(Rate(wrong, examples).right)
+            figures = {n: (statistics.median(v), min(v), max(v)) for n, v in over_seeds.items()}
+            rows.append((f"{row['label']}, {attention}", figures))
+    return rows
+
+
+def _cell(figure, digits=2):
+    if figure is None:
+        return "–"
+    middle, low, high = figure
+    text = f"{_percent(middle, digits)}"
+    return text if low == high else f"{text} ({_percent(low, digits)}–{_percent(high, digits)})"
+
+
+def _percent(value, digits):
+    """A percentage rounded down, so that only a model without an error shows 100."""
+    return f"{math.floor(value * 10**digits) / 10**digits:g}"
+
+
+def table_text(rows, markdown=False):
+    """Write a generalisation table in columns.
+
+    Args:
+        rows: as `ledger_rows` returns them.
+        markdown: whether to write it as Markdown rather than as plain text.
+
+    Returns:
+        the table as a string: sequences right in percent, median over the seeds (lowest–highest).
+    """
+    sizes = sorted({n for _, figures in rows for n in figures})
+    lines = [["% right", *(f"n = {n:,}" for n in sizes)]]
+    lines += [[label, *(_cell(figures.get(n)) for n in sizes)] for label, figures in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(sizes) + 1)]
+    edge, gap = ("| ", " | ") if markdown else ("", "  ")
+
+    def write(line):
+        first, *others = line
+        cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
+        return edge + gap.join(cells) + edge[::-1]
+
+    dashes = ["-" * widths[0], *("-" * (w - 1) + (":" if markdown else "-") for w in widths[1:])]
+    return "\n".join(map(write, [lines[0], dashes, *lines[1:]]))
+
+
+def draw_table(rows, title=""):
+    """Draw a generalisation table: right answers against n, a line a row, the range over seeds shaded.
+
+    Args:
+        rows: as `ledger_rows` returns them.
+        title: what stands above.
+
+    Returns:
+        a matplotlib Figure.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4), facecolor="white", layout="constrained")
+    colours = ("#000000", "#E69F00", "#D55E00", "#56B4E9", "#0072B2", "#009E73", "#CC79A7")
+    marks = "sovD^P*"
+    for (label, figures), colour, mark in zip(rows, colours, marks, strict=False):
+        sizes = sorted(figures)
+        middle, low, high = np.array([figures[n] for n in sizes]).T
+        line = "--" if mark == "s" else "-"
+        axes.plot(sizes, middle, marker=mark, color=colour, linestyle=line, label=label, markersize=5)
+        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+    every = sorted({n for _, figures in rows for n in figures})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(every, [f"{n:,}" for n in every], rotation=30)
+    axes.set(xlabel="leaves n", ylabel="sequences right (%)", ylim=(-3, 103), title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    return figure
