@@ -92,6 +92,7 @@ def draw_tree(
     path=None,
     p=None,
     leaf_labels=None,
+    leaf_name="",
     node_labels=None,
     title=None,
     unit="value of a node (no unit)",
@@ -109,6 +110,7 @@ def draw_tree(
         path: ``[log2 n + 1]`` ints, rows from the root to a leaf; drawn thick, in vermilion.
         p: ``[n]``, probability of each leaf; drawn as bars, and as the width of the edges.
         leaf_labels: n texts to write under the leaves, for instance their keys.
+        leaf_name: what those texts are, for instance ``"key"``; stands before them.
         node_labels: 2n texts to write into the nodes (above them, if they show vectors); the first
             is ignored and an empty one leaves the node as it is.
         title: text above the tree.
@@ -136,6 +138,8 @@ def draw_tree(
     figure = ax.get_figure(root=True)
     figure.set_facecolor("white")
 
+    size = np.clip(21 * figure.get_figwidth() * ax.get_position().width / n, 5, 9)  # what fits into a node
+
     at, mass = positions(n), None if p is None else node_mass(p)
     width, height = _STRIP if is_vector else _BOX
     on_path = set() if path is None else set(path.tolist())
@@ -144,7 +148,7 @@ def draw_tree(
         color, weight = (PATH, 3.5) if child in on_path else (EDGE, 1.0)
         if mass is not None and child not in on_path:
             color, weight = (MASS, 0.6 + 7 * mass[child]) if mass[child] >= 0.005 else (EDGE, 0.6)
-        ax.plot([x0, x1], [y0 - height / 2, y1 + height / 2], color=color, lw=weight, zorder=1)
+        ax.plot([x0, x1], [y0 - height / 2, y1 + height / 2], color=color, lw=weight, zorder=1, solid_capstyle="round")
 
     shown = mass[:, None] if nodes is None and mass is not None else nodes
     colors = _colors(shown, limits if nodes is not None else (0, 1)) if shown is not None else None
@@ -164,7 +168,6 @@ def draw_tree(
         mark = dict(edgecolor=PATH, lw=2.8) if i in on_path else dict(edgecolor=INK, lw=0.8)
         ax.add_patch(plt.Rectangle((left, bottom), width, height, facecolor=fill, zorder=3, **mark))
         text = str(node_labels[i]) if node_labels is not None else ""
-        size = 9 if n <= 16 else 6.5
         if is_vector:
             ax.text(x, bottom + height + 0.03, text, ha="center", va="bottom", fontsize=size, color=INK, zorder=4)
         else:
@@ -175,7 +178,8 @@ def draw_tree(
     floor = -height / 2 - 0.06
     if leaf_labels is not None:
         for k, text in enumerate(leaf_labels):
-            ax.text(k, floor, text, ha="center", va="top", fontsize=9 if n <= 16 else 6.5, color=INK)
+            ax.text(k, floor, text, ha="center", va="top", fontsize=size, color=INK)
+        ax.text(-0.55, floor, leaf_name, ha="right", va="top", fontsize=8, color=INK)
         floor -= 0.16 + 0.22 * max(str(text).count("\n") + 1 for text in leaf_labels)
     if p is not None:
         floor -= _BARS + 0.1
@@ -207,8 +211,8 @@ def draw_frames(frames, *, columns=None, unit="value of a node (no unit)"):
         raise ValueError("frames: got none; expected at least one dict of arguments of draw_tree")
     checked = [_check(*(frame.get(name) for name in ("nodes", "n", "path", "p"))) for frame in frames]
     leaves = max(n for n, *_ in checked)
-    columns = min(len(frames), columns or max(1, 32 // leaves))
-    rows = -(-len(frames) // columns)
+    rows = -(-len(frames) // (columns or max(1, 32 // leaves)))
+    columns = columns or -(-len(frames) // rows)
     values = [nodes[1:].ravel() for _, nodes, *_ in checked if nodes is not None]
     colors = _colors(np.concatenate([[0.0], *values])[:, None], None) if values else None
     is_vector = any(nodes is not None and nodes.shape[1] > 1 for _, nodes, *_ in checked)
@@ -334,7 +338,7 @@ def _colorbar(figure, colors, axes, unit):
 
 
 def _number(value):
-    return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
+    return f"{value:.2f}".removesuffix(".00")
 
 
 def _leaves(n):
