@@ -1,0 +1,34 @@
+# Sets up a virtual environment on the first call; then each target does one job.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: train test lab notebooks benchmark lock clean
+
+train: $(VENV)/ready
+	$(BIN)/python -m hamlib train $(ARGS)
+
+test: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest --nbmake $(ARGS)
+
+lab: $(VENV)/ready
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(VENV)/ready
+	$(BIN)/python -m book build $(ARGS)
+
+benchmark: $(VENV)/ready
+	$(BIN)/python -m benchmarks
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,test]
+	touch $@
+
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --no-header --no-annotate --python-version 3.11 -o constraints.txt
+
+clean:
+	rm -rf $(VENV) build

@@ -1,0 +1,180 @@
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hamlib.memory import PRESETS, TreeMemory, check_power_of_two, preset, read_leaves
+
+SIZES = (1, 2, 8, 16)
+
+
+def memory_of(name="book", **changes):
+    """A memory whose weights are no special case: all of them random, biases and norms too."""
+    memory = TreeMemory(3, **(preset(name) | changes))
+    draw = np.random.default_rng(0)
+    memory.set_weights([draw.normal(0, 0.3, w.shape) + (w.name == "gamma") for w in memory.weights])
+    return memory
+
+
+def inputs(n, batch=3, seed=1):
+    draw = np.random.default_rng(seed)
+    symbols = draw.integers(0, 2, (batch, n, 3)).astype("float32")
+    lengths = draw.integers(1, n + 1, batch).astype("int32")
+    return symbols, lengths
+
+
+def queries(memory, batch=3, seed=2):
+    return np.random.default_rng(seed).normal(size=(batch, memory.query_width)).astype("float32")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("n", SIZES)
+def test_every_move_is_the_papers(name, n):
+    memory = memory_of(name)
+    symbols, lengths = inputs(n)
+    query = queries(memory)
+    nodes = np.asarray(memory.grow(symbols, lengths))
+    p = np.asarray(memory.attend(nodes, query, "soft"))
+    path = np.asarray(memory.attend(nodes, query, "hard"))
+    soft = np.asarray(memory.write(nodes, p, query))
+    hard = np.asarray(memory.write(nodes, path, query))
+    assert nodes.shape == (3, 2 * n, memory.node_width) and p.shape == (3, n) and path.shape == (3, n.bit_length())
+    close = dict(rtol=1e-4, atol=1e-5)
+    for k in range(3):
+        np.testing.assert_allclose(nodes[k], reference.grow(memory, symbols[k], lengths[k]), **close)
+        np.testing.assert_allclose(p[k], reference.attend_soft(memory, nodes[k], query[k]), **close)
+        assert path[k].tolist() == reference.attend_hard(memory, nodes[k], query[k])
+        np.testing.assert_allclose(soft[k], reference.write_soft(memory, nodes[k], p[k], query[k]), **close)
+        np.testing.assert_allclose(hard[k], reference.write_hard(memory, nodes[k], path[k], query[k]), **close)
+        np.testing.assert_allclose(np.asarray(memory.read(nodes, p))[k], p[k] @ nodes[k, n:], **close)
+        np.testing.assert_array_equal(np.asarray(memory.read(nodes, path))[k], nodes[k, path[k, -1]])
+
+
+def test_a_hard_write_changes_only_the_path():
+    memory = memory_of()
+    symbols, lengths = inputs(16)
+    query = queries(memory)
+    nodes = np.asarray(memory.grow(symbols, lengths))
+    path = np.asarray(memory.attend(nodes, query, "hard"))
+    changed = (np.asarray(memory.write(nodes, path, query)) != nodes).any(-1)
+    for k in range(3):
+        assert set(np.flatnonzero(changed[k])) <= set(path[k]) and changed[k, path[k, -1]]
+
+
+def test_golden_values():
+    """A fixed memory gives fixed numbers: guards against a change of meaning that is right with itself."""
+    memory = memory_of("paper")
+    symbols, lengths = inputs(4, batch=1)
+    nodes = np.asarray(memory.grow(symbols, lengths))
+    p = np.asarray(memory.attend(nodes, queries(memory, 1), "soft"))
+    np.testing.assert_allclose(nodes[0, 1, :4], GOLDEN_ROOT, rtol=1e-4)
+    np.testing.assert_allclose(p[0], GOLDEN_P, rtol=1e-4)
+
+
+GOLDEN_ROOT = [0.7891428, 0, 0.2321584, 0.1690903]
+GOLDEN_P = [0.0001777464, 0.01208958, 0.005153515, 0.9825792]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 5), st.integers(0, 10**6))
+def test_probabilities_sum_to_one(depth, seed):
+    memory = memory_of()
+    draw = np.random.default_rng(seed)
+    nodes = draw.normal(0, 3, (2, 2 << depth, memory.node_width)).astype("float32")
+    p = np.asarray(memory.attend(nodes, queries(memory, 2, seed), "soft"))
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-5)
+    assert (p >= 0).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 4), st.integers(0, 10**6))
+def test_soft_is_hard_when_decisions_are_certain(depth, seed):
+    memory = memory_of()
+    weights = memory.search.get_weights()
+    memory.search.set_weights([1e4 * w for w in weights])  # SEARCH says 0 or 1
+    symbols, lengths = inputs(1 << depth, batch=2, seed=seed)
+    query = queries(memory, 2, seed)
+    nodes = memory.grow(symbols, lengths)
+    p, path = memory.attend(nodes, query, "soft"), memory.attend(nodes, query, "hard")
+    np.testing.assert_array_equal(np.asarray(p).argmax(1) + (1 << depth), np.asarray(path)[:, -1])
+    np.testing.assert_allclose(np.asarray(p).max(1), 1)
+    np.testing.assert_allclose(memory.read(nodes, p), memory.read(nodes, path), atol=1e-5)
+    np.testing.assert_allclose(memory.write(nodes, p, query), memory.write(nodes, path, query), atol=1e-4)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 3), st.integers(0, 10**6), st.sampled_from(["soft", "hard"]))
+def test_batch_mates_and_what_stands_past_the_end_change_nothing(depth, seed, attention):
+    memory = memory_of()
+    symbols, lengths = inputs(1 << depth, batch=4, seed=seed)
+    query = queries(memory, 4, seed)
+    scribbled = symbols.copy()
+    for row, m in zip(scribbled, lengths, strict=True):
+        row[m:] = 1 - row[m:]
+    together = memory.attend(memory.grow(scribbled, lengths), query, attention)
+    for k in range(4):
+        alone = memory.attend(memory.grow(symbols[k : k + 1], lengths[k : k + 1]), query[k : k + 1], attention)
+        np.testing.assert_allclose(np.asarray(together)[k], np.asarray(alone)[0], rtol=1e-4, atol=1e-6)
+
+
+def test_leaves_past_the_end_are_zero():
+    memory = memory_of()
+    nodes = np.asarray(memory.grow(np.ones((1, 8, 3), "float32"), [5]))
+    assert (nodes[0, 13:] == 0).all() and (nodes[0, 8:13] != 0).any(-1).all() and (nodes[0, 0] == 0).all()
+
+
+def test_read_leaves_reads_any_values():
+    values = np.arange(24.0, dtype="float32").reshape(2, 4, 3)
+    path = np.array([[1, 3, 6], [1, 2, 4]], "int32")
+    np.testing.assert_array_equal(read_leaves(values, path), values[[0, 1], [2, 0]])
+    p = np.array([[0, 0, 1, 0], [0.5, 0.5, 0, 0]], "float32")
+    np.testing.assert_allclose(read_leaves(values, p), [values[0, 2], (values[1, 0] + values[1, 1]) / 2])
+
+
+def test_the_number_of_weights_is_the_papers():
+    """2016 code: EMBED b·d, JOIN 2d·d, both without bias; SEARCH d + l, and one bias."""
+    memory = TreeMemory(10, **preset("2016"), writable=False)
+    assert memory.count_params() == 10 * 20 + 40 * 20 + (20 + 20) + 1
+
+
+def test_config_round_trip():
+    memory = memory_of("paper", writable=False)
+    again = TreeMemory.from_config(memory.get_config())
+    assert again.get_config() == memory.get_config()
+    assert [w.shape for w in again.weights] == [w.shape for w in memory.weights]
+
+
+@pytest.mark.parametrize("n", [0, -4, 3, 12, 2.0, "8", True, None])
+def test_n_must_be_a_power_of_two(n):
+    with pytest.raises(ValueError, match="n: got .*power of two"):
+        check_power_of_two(n)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (dict(symbol_width=0), "symbol_width: got 0; expected an integer of at least 1"),
+        (dict(node_width=2.5), "node_width: got 2.5"),
+        (dict(join_hidden=-1), "join_hidden: got -1; expected an integer of at least 0"),
+        (dict(query_width=True), "query_width: got True"),
+    ],
+)
+def test_bad_widths(bad, message):
+    with pytest.raises(ValueError, match=message):
+        TreeMemory(**({"symbol_width": 3} | bad))
+
+
+def test_bad_calls():
+    memory = memory_of(writable=False)
+    nodes = memory.grow(*inputs(4))
+    with pytest.raises(ValueError, match="attention: unknown 'sharp'; known: soft, hard"):
+        memory.attend(nodes, queries(memory), "sharp")
+    with pytest.raises(ValueError, match="write: this memory is read-only"):
+        memory.write(nodes, memory.attend(nodes, queries(memory)), queries(memory))
+    with pytest.raises(ValueError, match=r"symbols: got shape \(3, 4, 5\); expected \[batch, n, b=3\]"):
+        memory.grow(np.zeros((3, 4, 5), "float32"), [1, 1, 1])
+    with pytest.raises(ValueError, match="n: got 6"):
+        memory.grow(np.zeros((3, 6, 3), "float32"), [1, 1, 1])
+    with pytest.raises(ValueError, match="preset: unknown 'papre'; known: 2016, paper, book"):
+        preset("papre")

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hamlib.tasks import PURPOSES, TASKS, Task, get_task, stream_seed
+
+smallest = get_task("smallest")
+
+
+def plain_smallest(symbols, m):
+    """The right answer in plain Python: of the first m pairs the first with the smallest key."""
+    pairs = [tuple(int(bit) for bit in pair) for pair in symbols[:m]]
+    return min(pairs, key=lambda pair: int("".join(map(str, pair[:5])), 2))
+
+
+@pytest.mark.parametrize("n", [1, 2, 8, 64])
+@pytest.mark.parametrize("lengths", [None, "any"])
+def test_targets_are_those_of_plain_python(n, lengths):
+    inputs, targets = smallest.examples(n, 50, 3, 7, (1, n) if lengths else None)
+    symbols, m, targets = np.asarray(inputs["symbols"]), np.asarray(inputs["lengths"]), np.asarray(targets)
+    assert symbols.shape == (50, n, 10) and m.shape == (50,) and targets.shape == (50, 1, 10)
+    assert set(np.unique(symbols)) <= {0, 1} and (m == n).all() == (lengths is None or n == 1)
+    for k in range(50):
+        assert tuple(targets[k, 0].astype(int)) == plain_smallest(symbols[k], m[k])
+        assert (symbols[k, m[k] :] == 0).all()
+
+
+def test_first_among_equal_keys():
+    symbols = np.zeros((1, 4, 10), "float32")
+    symbols[0, :, 0] = [1, 0, 0, 1]  # keys 16, 0, 0, 16
+    symbols[0, :, 9] = [0, 1, 0, 0]
+    np.testing.assert_array_equal(smallest.targets(symbols, [4])[0, 0], symbols[0, 1])
+    np.testing.assert_array_equal(smallest.targets(symbols, [1])[0, 0], symbols[0, 0])
+
+
+def test_examples_are_a_pure_function():
+    def draw(*arguments, **more):
+        inputs, targets = smallest.examples(*arguments, **more)
+        return np.concatenate([np.ravel(inputs["symbols"]), np.ravel(inputs["lengths"]), np.ravel(targets)])
+
+    first = draw(8, 20, 1, 5, lengths=(1, 8))
+    np.testing.assert_array_equal(first, draw(8, 20, 1, 5, lengths=(1, 8)))
+    for other in (draw(8, 20, 2, 5, lengths=(1, 8)), draw(8, 20, 1, 6, lengths=(1, 8))):
+        assert (first != other).any()
+
+
+def test_golden_batch():
+    """The data of every run ever made: if this changes, no run can be resumed and no figure repeated."""
+    inputs, targets = smallest.examples(4, 2, 0, 0, lengths=(1, 4))
+    bits = ["".join(str(int(b)) for b in row) for row in np.asarray(inputs["symbols"]).reshape(2, 40)]
+    assert np.asarray(inputs["lengths"]).tolist() == GOLDEN_LENGTHS
+    assert bits == GOLDEN_BITS
+
+
+GOLDEN_LENGTHS = [4, 3]
+GOLDEN_BITS = ["1111110111011011100111000010011111001100", "1101110101111010011011111110110000000000"]
+
+
+def test_lengths_are_uniform_on_their_range():
+    m = np.asarray(smallest.examples(8, 8000, 0, 0, (3, 6))[0]["lengths"])
+    counts = np.bincount(m, minlength=9)
+    assert counts[:3].sum() == counts[7:].sum() == 0
+    assert (abs(counts[3:7] - 2000) < 5 * np.sqrt(8000 * 0.25 * 0.75)).all()
+
+
+def test_mixed_lengths_draw_their_pair_first():
+    m = np.asarray(smallest.examples(32, 8000, 0, 0, [(1, 1), (32, 32)])[0]["lengths"])
+    assert set(m) == {1, 32} and abs((m == 1).mean() - 0.5) < 0.03
+
+
+def test_bits_are_fair():
+    symbols = np.asarray(smallest.examples(64, 500, 0, 0)[0]["symbols"])
+    assert (abs(symbols.mean((0, 1)) - 0.5) < 5 * 0.5 / np.sqrt(64 * 500)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_permuting_equal_keys_moves_the_answer_to_the_first(data):
+    """Shuffle the values among pairs of equal key: the answer is the value that now stands first."""
+    keys = data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=8))
+    values = data.draw(st.permutations(range(len(keys))))
+    symbols = np.zeros((1, 8, 10), "float32")
+    for k, pair in enumerate(zip(keys, values, strict=True)):
+        symbols[0, k] = [int(bit) for number in pair for bit in f"{number:05b}"]
+    answer = smallest.targets(symbols, [len(keys)])[0, 0]
+    np.testing.assert_array_equal(answer, symbols[0, keys.index(min(keys))])
+
+
+def test_the_judge():
+    targets = np.zeros((3, 1, 10), "float32")
+    outputs = np.full((3, 1, 10), 0.49, "float32")
+    outputs[1, 0, 9] = 0.51
+    outputs[2, 0, 0] = np.nan
+    assert np.asarray(smallest.wrong(targets, outputs)).tolist() == [False, True, True]
+
+
+def test_purposes_share_no_seed():
+    seeds = [stream_seed(seed, purpose) for seed in range(100) for purpose in PURPOSES]
+    assert len(set(seeds)) == 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(n=12), "n: got 12.*power of two"),
+        (dict(batch_size=0), "batch_size: got 0; expected a positive integer"),
+        (dict(lengths=(0, 8)), r"lengths: got \(0, 8\); expected 1 <= low <= high <= n = 8"),
+        (dict(lengths=(-2, 3)), "lengths: got"),
+        (dict(lengths=(5, 4)), "lengths: got"),
+        (dict(lengths=(1, 9)), "lengths: got"),
+        (dict(lengths=(1.0, 2.0)), "lengths: got .*integers"),
+        (dict(lengths=(1, 2, 3)), "lengths: got"),
+    ],
+)
+def test_bad_examples(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        smallest.examples(**(dict(n=8, batch_size=2, seed=0, step=0) | arguments))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 0.5, None, True])
+def test_bad_seed(seed):
+    with pytest.raises(ValueError, match="seed: got"):
+        stream_seed(seed, "train")
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="task: unknown 'biggest'; known: smallest"):
+        get_task("biggest")
+    with pytest.raises(ValueError, match="purpose: unknown 'exam'"):
+        stream_seed(0, "exam")
+
+
+def test_every_task_says_what_it_is():
+    for name, task in TASKS.items():
+        assert isinstance(task, Task) and task.name == name and "->" in task.__doc__
