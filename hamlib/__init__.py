@@ -20,11 +20,13 @@ def _import_tensorflow_quietly():
     stderr, nowhere = _os.dup(2), _os.open(_os.devnull, _os.O_WRONLY)
     _os.dup2(nowhere, 2)
     try:
-        import tensorflow  # noqa: F401
+        import tensorflow
     finally:
         _os.dup2(stderr, 2)
         _os.close(stderr)
         _os.close(nowhere)
+    # One model is called at many n, each traced once: by design, so TensorFlow need not warn of it.
+    tensorflow.get_logger().addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
 _import_tensorflow_quietly()
