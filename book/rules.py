@@ -90,11 +90,12 @@ def order_problems(notebook):
 
 def drift(written, built):
     """Return where the notebook `built` is not what its source `written` says, one line each."""
-    problems = [
-        f"{new.id}: the source has changed"
+    changed = [
+        new.id
         for new, old in zip(written.cells, built.cells, strict=False)
         if (new.id, new.cell_type, new.source, new.metadata) != (old.id, old.cell_type, old.source, old.metadata)
     ]
+    problems = [f"{changed[0]}: the source has changed, here and in {len(changed) - 1} more cells"] if changed else []
     if len(written.cells) != len(built.cells):
         problems.append(f"{len(written.cells)} cells in the source, {len(built.cells)} in the notebook")
     if written.metadata != built.metadata:

@@ -120,7 +120,7 @@ def test_build_is_repeatable_and_prose_needs_no_kernel(tiny, monkeypatch):
 
     monkeypatch.setattr(builder, "execute", forbid)
     rewrite(tiny, "Some prose.", "Better prose.")
-    assert rules.check(tiny) == ["tiny: c003: the source has changed"]
+    assert rules.check(tiny) == ["tiny: c003: the source has changed, here and in 0 more cells"]
     assert builder.build(root=tiny) == ["tiny"]
     assert rules.check(tiny) == []
     assert path.read_bytes() == first.replace(b"Some prose.", b"Better prose.")

@@ -1,0 +1,112 @@
+"""The book as a reader meets it: exercises that can be solved, and a first cell that works in Colab.
+
+That each notebook runs as it stands is nbmake's job: ``pytest --nbmake notebooks``.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+import nbformat
+import pytest
+
+from book import builder, rules, source
+from book.links import ROOT
+
+NAMES = source.names()
+
+
+def built(name):
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+
+
+def verdicts(notebook):
+    """Return what the check cells of an executed notebook print, one text for each."""
+    checks = [cell for cell in notebook.cells if "check" in source.tags(cell)]
+    return ["".join(output.get("text", "") for output in cell.outputs) for cell in checks]
+
+
+def test_the_book_has_chapters():
+    assert len([name for name in NAMES if name[:2].isdigit()]) >= 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stubs_fail_their_checks_with_a_message(name):
+    texts = verdicts(built(name))
+    if name[:2].isdigit():
+        assert 2 <= len(texts) <= 4, "a chapter has two to four exercises"
+    for number, text in enumerate(texts, 1):
+        exercise = f"{int(name[:2])}.{number}" if name[:2].isdigit() else ""
+        assert text.startswith(f"✗ Exercise {exercise}"), text
+        assert "✓" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_pass_their_checks(name):
+    """Run the notebook, its stubs replaced, as far as the last check; cells tagged `slow` are left out."""
+    notebook = source.solved(built(name))
+    checks = [number for number, cell in enumerate(notebook.cells) if "check" in source.tags(cell)]
+    kept = notebook.cells[: checks[-1] + 1] if checks else []
+    notebook.cells = [cell for cell in kept if "slow" not in source.tags(cell)]
+    builder.execute(notebook)
+    for number, text in enumerate(verdicts(notebook), 1):
+        exercise = f"{int(name[:2])}.{number}" if name[:2].isdigit() else ""
+        assert text.startswith(f"✓ Exercise {exercise}") and text.endswith(": solved.\n"), text
+        assert "✗" not in text
+
+
+def test_the_set_up_cell_installs_hamlib_where_it_is_missing(tmp_path):
+    """In a fresh environment without hamlib, as in Colab, the first chapter runs from top to bottom.
+
+    The environment borrows all packages of this one except hamlib, so nothing large is downloaded;
+    HAMLIB_SOURCE names a copy of the checkout, so that pip leaves no build files in this one.
+    """
+    checkout, borrowed, work = tmp_path / "checkout", tmp_path / "borrowed", tmp_path / "work"
+    for folder in (borrowed, work):
+        folder.mkdir()
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "build", "runs", "*.egg-info", "__pycache__"))
+    for key in ("purelib", "platlib"):
+        for entry in os.scandir(sysconfig.get_path(key)):
+            if "hamlib" not in entry.name and not (borrowed / entry.name).exists():
+                (borrowed / entry.name).symlink_to(entry.path)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "fresh"], check=True)
+    python = tmp_path / "fresh" / "bin" / "python"
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    environment |= {"HAMLIB_SOURCE": str(checkout), "PIP_ROOT_USER_ACTION": "ignore"}
+
+    def run(*arguments, cwd=work):
+        return subprocess.run([python, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+
+    packages = run("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
+    assert packages.startswith(str(tmp_path / "fresh"))
+    with open(os.path.join(packages, "borrowed.pth"), "w") as file:
+        file.write(f"{borrowed}\n")
+    for folder in (work, checkout / "notebooks"):
+        missing = run("-c", "import numpy, hamlib", cwd=folder)
+        assert missing.returncode == 1 and "ModuleNotFoundError: No module named 'hamlib'" in missing.stderr
+
+    notebook = built(NAMES[0])
+    where = "import json, sys, hamlib\nprint(json.dumps([sys.executable, hamlib.__file__]))"
+    notebook.cells.append(nbformat.v4.new_code_cell(where))
+    nbformat.write(notebook, work / "in.ipynb")
+    script = """
+import sys
+sys.path.insert(0, sys.argv[1])  # for `book` alone: the kernel is another process
+import nbformat
+from pathlib import Path
+from book import builder
+notebook = nbformat.read("in.ipynb", as_version=4)
+Path("notebooks").mkdir()
+builder.execute(notebook, Path.cwd(), HAMLIB_SOURCE=sys.argv[1])
+nbformat.write(notebook, "out.ipynb")
+"""
+    ran = run("-c", script, str(checkout))
+    assert ran.returncode == 0, ran.stderr
+    notebook = nbformat.read(work / "out.ipynb", as_version=4)
+    kernel, installed = json.loads(notebook.cells.pop().outputs[0].text)
+    assert kernel == str(python)
+    assert installed.startswith(packages), "the notebook found another hamlib"
+    assert rules.output_problems(notebook) == []
