@@ -32,6 +32,7 @@ class Recipe:
         sizes: n of each stage of the curriculum; one for no curriculum.
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
+        ties: share of training inputs that are rich in equal keys, as `Task.examples` makes them.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
@@ -43,6 +44,7 @@ class Recipe:
     loss: str = "mean_squared_error"
     sizes: tuple = (8,)
     mixed: bool = False
+    ties: float = 0.0
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
     epochs: int = 100
@@ -64,6 +66,7 @@ RECIPES = {
         memory="book",
         sizes=(8, 16, 32),
         mixed=True,
+        ties=0.5,
         learning_rate=(0.003, 0.00006),
     ),
 }
@@ -111,13 +114,13 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None):
+def stream(task, n, batch_size, seed, first_step=0, lengths=None, ties=0.0):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Arguments are those of `Task.examples`; yields ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths)).prefetch(16)
+    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths, ties)).prefetch(16)
 
 
 class Curriculum(keras.callbacks.Callback):
@@ -178,14 +181,18 @@ class Checkpoints(keras.callbacks.Callback):
         self.manager = tf.train.CheckpointManager(self.state, str(Path(folder) / "checkpoints"), max_to_keep=2)
 
     def restore(self):
-        """Load the latest state that can be read whole; return the number of epochs it has done."""
-        for path in reversed(self.manager.checkpoints):
-            try:
-                self.state.restore(path).assert_consumed()
-                return int(self.epoch)
-            except (tf.errors.OpError, AssertionError, ValueError):
-                continue
-        return 0
+        """Load the latest state that is whole; return the number of epochs it has done.
+
+        Raises:
+            ValueError: there are states, and none is whole.
+        """
+        paths = self.manager.checkpoints
+        whole = [path for path in paths if _is_whole(path)]
+        if paths and not whole:
+            raise ValueError(f"folder: no checkpoint in {self.manager.directory} can be read; choose another folder")
+        if whole:
+            self.state.restore(whole[-1]).assert_consumed()
+        return int(self.epoch)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
@@ -199,6 +206,17 @@ class Checkpoints(keras.callbacks.Callback):
         self.epoch.assign(epoch + 1)
         self.seconds.assign_add(time.monotonic() - self.started)
         self.manager.save(epoch + 1)
+
+
+def _is_whole(path):
+    """Whether every tensor of a checkpoint can be read; a restore that failed half-way would mix two states."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, ValueError):
+        return False
+    return True
 
 
 def write_whole(path, write):
@@ -245,7 +263,8 @@ def read_run(folder):
         raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
     try:
         found = json.loads(card.read_text())
-        return Recipe(**{field.name: found[field.name] for field in dataclasses.fields(Recipe)})
+        fields = {field.name: found[field.name] for field in dataclasses.fields(Recipe)}
+        return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
 
@@ -287,8 +306,9 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     checkpoints = Checkpoints(folder, model, curriculum)
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
-    def batches(purpose, first_step=0):
-        return stream(task, n, recipe.batch_size, stream_seed(seed, purpose), first_step, recipe.lengths(n))
+    def batches(purpose, first_step=0, ties=0.0):
+        purpose_seed = stream_seed(seed, purpose)
+        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), ties)
 
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         n = curriculum.n
@@ -296,7 +316,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         model.make_train_function(force=True)
         model.make_test_function(force=True)
         model.fit(
-            batches("train", first_step=int(model.optimizer.iterations)),
+            batches("train", int(model.optimizer.iterations), recipe.ties),
             epochs=recipe.epochs,
             initial_epoch=epoch,
             steps_per_epoch=recipe.steps,

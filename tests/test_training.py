@@ -1,0 +1,238 @@
+import csv
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hamlib.evaluation import wrong_rate
+from hamlib.tasks import get_task
+from hamlib.training import (
+    RECIPES,
+    Recipe,
+    build,
+    compile_model,
+    get_recipe,
+    open_run,
+    read_run,
+    stream,
+    train,
+    write_whole,
+)
+
+SHORT = Recipe(task="smallest", memory="2016", epochs=3, steps=40, validation_steps=4)
+
+
+def history(folder):
+    with open(folder / "log.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    model, checkpoints = train(SHORT, folder, seed=3, verbose=0)
+    return folder, model, checkpoints
+
+
+def run_killed(folder, where):
+    """Train SHORT in another process that kills itself with SIGKILL; return its exit status."""
+    code = f"""
+        import os, signal, sys
+        import keras, tensorflow as tf
+        sys.path.insert(0, {os.path.dirname(__file__)!r})
+        from hamlib import training
+        from test_training import SHORT
+
+        def die():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        class Kill(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                self.epoch = epoch
+            def on_train_batch_end(self, batch, logs=None):
+                if {where!r} == "in mid-epoch" and self.epoch == 1:
+                    die()
+
+        if {where!r} == "while a checkpoint is written":
+            save = tf.train.CheckpointManager.save
+            def torn(manager, number):
+                path = save(manager, number)
+                if number == 2:  # the second one arrives in part
+                    data = path + ".data-00000-of-00001"
+                    with open(data, "r+b") as file:
+                        file.truncate(os.path.getsize(data) // 2)
+                    die()
+            tf.train.CheckpointManager.save = torn
+        if {where!r} == "before the best weights are renamed":
+            replace, calls = os.replace, []
+            def torn(source, target):
+                calls.append(str(target).endswith("best.weights.h5"))
+                if sum(calls) == 2:
+                    die()
+                replace(source, target)
+            os.replace = torn
+        training.train(SHORT, {str(folder)!r}, seed=3, verbose=0, callbacks=[Kill()])
+    """
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True).returncode
+
+
+@pytest.mark.parametrize(
+    "where", ["in mid-epoch", "while a checkpoint is written", "before the best weights are renamed"]
+)
+def test_a_killed_run_goes_on_as_if_it_never_had_been(tmp_path, unbroken, where):
+    assert run_killed(tmp_path / "run", where) == -signal.SIGKILL
+    model, checkpoints = train(SHORT, tmp_path / "run", seed=3, verbose=0)
+    folder, expected, reference = unbroken
+    assert [row["epoch"] for row in history(tmp_path / "run")] == ["0", "1", "2"]
+    assert history(tmp_path / "run") == history(folder)
+    for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert float(checkpoints.best_error) == float(reference.best_error)
+    assert int(checkpoints.state.optimizer.iterations) == 120
+
+
+def test_a_finished_run_is_only_loaded(unbroken):
+    folder, model, _ = unbroken
+    before = (folder / "log.csv").read_bytes()
+    again, checkpoints = train(SHORT, folder, seed=3, verbose=0)
+    assert (folder / "log.csv").read_bytes() == before and int(checkpoints.epoch) == 3
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_leaves_its_logs(unbroken):
+    folder, _, _ = unbroken
+    assert {"loss", "wrong", "val_loss", "val_wrong", "n", "epoch"} == set(history(folder)[0])
+    assert list((folder / "logs" / "train").glob("events.out.tfevents.*"))
+    assert json.loads((folder / "run.json").read_text())["seed"] == 3
+    assert read_run(folder) == SHORT
+
+
+def test_the_best_weights_are_kept(tmp_path):
+    """With a learning rate that wrecks the model, the best epoch's weights come back, not the last's."""
+
+    class Wreck(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
+
+    model, checkpoints = train(SHORT, tmp_path, seed=0, verbose=0, callbacks=[Wreck()])
+    errors = [float(row["val_wrong"]) for row in history(tmp_path)]
+    assert errors[2] > min(errors) and float(checkpoints.best_error) == pytest.approx(min(errors))
+    rate = wrong_rate(model, get_task("smallest"), 8, 2000, attention="soft")
+    assert abs((100 - rate.right) / 100 - min(errors)) < 0.1
+
+
+def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
+    recipe = dataclasses.replace(SHORT, memory="book", sizes=(2, 4, 8), mixed=True, threshold=1.1, epochs=4)
+    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    assert [row["n"] for row in history(tmp_path)] == ["2", "4", "8", "8"]
+    assert int(checkpoints.best_n) == 8
+    assert recipe.lengths(4) == ((1, 2), (1, 4)) and recipe.lengths(8) == ((1, 2), (1, 4), (1, 8))
+
+
+def test_the_curriculum_waits_for_its_threshold(tmp_path):
+    recipe = dataclasses.replace(SHORT, sizes=(8, 16), threshold=0.0, epochs=2)
+    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    assert [row["n"] for row in history(tmp_path)] == ["8", "8"]
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "binary_crossentropy"])
+def test_one_step_is_the_same_with_and_without_xla(loss):
+    recipe = dataclasses.replace(SHORT, loss=loss, memory="book", steps=1)
+    losses, weights = [], []
+    for jit_compile in (True, False):
+        keras.utils.set_random_seed(0)
+        model = build(recipe)
+        compile_model(model, recipe, jit_compile)
+        batch = stream(get_task("smallest"), 8, 50, seed=0).take(1)
+        losses.append(model.fit(batch, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"][0])
+        weights.append(model.get_weights())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for compiled, plain in zip(*weights, strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=2e-4)
+
+
+def test_a_stream_goes_on_where_it_should():
+    task = get_task("smallest")
+    late = list(stream(task, 4, 5, seed=1, first_step=3).take(2))
+    all_of_it = list(stream(task, 4, 5, seed=1).take(5))
+    for ours, theirs in zip(late, all_of_it[3:], strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, ours, theirs)
+
+
+def test_it_learns():
+    """Six seconds of training must answer nine of ten right, from a chance of one in eight."""
+    recipe = dataclasses.replace(RECIPES["smallest-2016"], steps=1500, learning_rate=(0.003, 0.001), epochs=1)
+    keras.utils.set_random_seed(0)
+    model = build(recipe)
+    compile_model(model, recipe)
+    task = get_task("smallest")
+    before = wrong_rate(model, task, 8, 1000).right
+    model.fit(stream(task, 8, 50, seed=0), steps_per_epoch=recipe.steps, shuffle=False, verbose=0)
+    assert before < 40 < 90 < wrong_rate(model, task, 8, 1000).right
+
+
+def test_the_recipe_of_2016():
+    recipe = get_recipe("smallest-2016")
+    assert (recipe.sizes, recipe.epochs, recipe.steps, recipe.batch_size) == ((8,), 100, 1000, 50)
+    assert recipe.loss == "mean_squared_error" and recipe.learning_rate == (0.001, 0.001) and not recipe.mixed
+
+
+def test_a_folder_with_another_run_is_refused(unbroken, tmp_path):
+    folder, _, _ = unbroken
+    with pytest.raises(ValueError, match="holds another run .*seed is 3 there and 4 here"):
+        train(SHORT, folder, seed=4, verbose=0)
+    with pytest.raises(ValueError, match="holds another run .*steps is 40 there and 41 here"):
+        train(dataclasses.replace(SHORT, steps=41), folder, seed=3, verbose=0)
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(ValueError, match="checkpoints without a run.json"):
+        open_run(tmp_path, SHORT, 0)
+
+
+def test_checkpoints_that_are_all_damaged_are_no_fresh_start(tmp_path):
+    train(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path, verbose=0)
+    for data in (tmp_path / "checkpoints").glob("*.data-*"):
+        data.write_bytes(data.read_bytes()[:100])
+    with pytest.raises(ValueError, match="no checkpoint in .* can be read"):
+        train(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path, verbose=0)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        train(SHORT, tmp_path / "file" / "run", verbose=0)
+
+
+def test_reading_what_is_no_run(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        read_run(tmp_path)
+    (tmp_path / "run.json").write_text('{"task": "smallest"')
+    with pytest.raises(ValueError, match="is not the card of a run"):
+        read_run(tmp_path)
+
+
+def test_writing_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "card.json"
+    path.write_text("old")
+
+    def fails(target):
+        target.write_text("ne")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_whole(path, fails)
+    assert path.read_text() == "old"
+
+
+def test_unknown_recipe():
+    with pytest.raises(ValueError, match="recipe: unknown 'best'; known: smallest-2016, smallest"):
+        get_recipe("best")
