@@ -157,7 +157,8 @@ def draw_tree(
     ax.set_title(title or "", fontsize=11, color=INK)
     if is_vector and unit:
         figure.colorbar(colors, ax=ax, shrink=0.7, pad=0.02, aspect=25, label=unit)
-    figure.alt = describe_tree(nodes, n=n, path=path, p=p, leaf_labels=leaf_labels, title=title)
+    texts = dict(leaf_labels=leaf_labels, node_labels=node_labels, title=title)
+    figure.alt = describe_tree(nodes, n=n, path=path, p=p, **texts)
     return figure
 
 
@@ -197,15 +198,21 @@ def draw_frames(frames, *, unit=VALUE):
     return figure
 
 
-def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, title=None):
-    """Return in words what `draw_tree` draws: ``"Tree of 8 leaves. Path right, left, right to leaf 5."``"""
+def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, node_labels=None, title=None):
+    """Return in words what `draw_tree` draws, such as ``"Tree of 8 leaves. [...] Path right, left, right to leaf 5."``"""
     n, nodes, path, p = _check(nodes, n, path, p)
-    words = [f"{' '.join(str(title).split())}: tree of {n} leaves." if title else f"Tree of {n} leaves."]
+    tree = f"ree of {n} {'leaf' if n == 1 else 'leaves'}."
+    words = [f"{' '.join(str(title).split())}: t{tree}" if title else f"T{tree}"]
     if nodes is not None and nodes.shape[1] > 1:
         low, high = _number(nodes[1:].min()), _number(nodes[1:].max())
         words.append(f"Each node is a strip of {nodes.shape[1]} numbers, from {low} to {high}.")
     elif nodes is not None:
         words.append(f"The root holds {_number(nodes[1, 0])}, the leaves {', '.join(map(_number, nodes[n:, 0]))}.")
+    if node_labels is not None:
+        levels = [node_labels[1 << k : 2 << k] for k in range(n.bit_length())]
+        words.append(f"In the nodes, level by level: {'; '.join(', '.join(map(str, level)) for level in levels)}.")
+    elif nodes is None and p is None:
+        words.append(f"In the nodes, level by level, their rows from 1 to {2 * n - 1}.")
     if leaf_labels is not None:
         words.append(f"Under the leaves: {', '.join(' '.join(str(text).split()) for text in leaf_labels)}.")
     if path is not None:

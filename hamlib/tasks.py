@@ -37,7 +37,7 @@ class Task:
     Attributes:
         name: what the task is called on the command line.
         symbol_width: b, bits of an input symbol.
-        columns: the parts of a symbol and their widths in bits; the first is the key.
+        columns: the parts of a symbol and their widths in bits, for people and pictures.
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
     """
 
@@ -49,7 +49,7 @@ class Task:
     def symbol_width(self):
         return sum(self.columns.values())
 
-    def examples(self, n, batch_size, seed, step, lengths=None, ties=0.0):
+    def examples(self, n, batch_size, seed, step, lengths=None):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
@@ -58,17 +58,13 @@ class Task:
             seed, step: which batch; the same two always give the same one.
             lengths: how long the inputs are: None, all of length n; a pair (low, high), uniform on
                 [low, high]; or a sequence of pairs, each input first draws its pair.
-            ties: share of inputs that are rich in equal keys: each bit of the key is, with
-                probability one half, the same in all their symbols. For training: long inputs have
-                far more equal keys than short ones.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, n, b]`` float32 0/1 and
             ``lengths[batch]`` int32; targets ``[batch, T, b]`` float32 0/1.
 
         Raises:
-            ValueError: n is no power of two, the batch is empty, lengths outside [1, n], or ties
-                outside [0, 1].
+            ValueError: n is no power of two, the batch is empty, or lengths outside [1, n].
         """
         n = check_power_of_two(n)
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
@@ -78,29 +74,17 @@ class Task:
             raise ValueError(f"lengths: got {lengths!r}; expected (low, high) or a sequence of such pairs, integers")
         if (pairs[:, 0] < 1).any() or (pairs[:, 1] > n).any() or (pairs[:, 0] > pairs[:, 1]).any():
             raise ValueError(f"lengths: got {lengths!r}; expected 1 <= low <= high <= n = {n}")
-        if not 0 <= ties <= 1:
-            raise ValueError(f"ties: got {ties!r}; expected a number from 0 to 1")
-        seed = tf.cast(tf.stack([seed, step]), tf.int64)
-        return self._draw(n, int(batch_size), seed, tf.constant(pairs, tf.int32), float(ties))
+        return self._draw(n, int(batch_size), tf.cast(tf.stack([seed, step]), tf.int64), tf.constant(pairs, tf.int32))
 
     # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
     @tf.function(jit_compile=True, reduce_retracing=False)
-    def _draw(self, n, batch_size, seed, pairs, ties):
-        seeds = tf.random.split(tf.random.fold_in(seed, n), 4, alg="philox")
+    def _draw(self, n, batch_size, seed, pairs):
+        seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
         pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
         m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
-        bits = _uniform([batch_size, n, self.symbol_width], seeds[2], 0, 2)
-        if ties:
-            bits = self._tie(bits, ties, seeds[3])
-        symbols = tf.cast(bits, tf.float32) * tf.sequence_mask(m, n, tf.float32)[..., None]
+        bits = tf.cast(_uniform([batch_size, n, self.symbol_width], seeds[2], 0, 2), tf.float32)
+        symbols = bits * tf.sequence_mask(m, n, tf.float32)[..., None]
         return {"symbols": symbols, "lengths": m}, self.targets(symbols, m)
-
-    def _tie(self, bits, ties, seed):
-        batch_size, _, width = bits.shape
-        tied, chosen = tf.unstack(_uniform([2, batch_size, 1, width], seed, 0, 2))
-        key = tf.range(width) < next(iter(self.columns.values()))
-        rich = tf.range(batch_size)[:, None, None] < round(ties * batch_size)
-        return tf.where(rich & key & (tied == 1), chosen, bits)
 
     def targets(self, symbols, lengths):
         """Return the right answers ``[batch, T, b]`` for ``symbols[batch, n, b]``, ``lengths[batch]``."""

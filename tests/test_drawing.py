@@ -61,8 +61,10 @@ def test_node_mass_is_what_lies_below():
 
 
 def test_words_of_a_path():
-    assert describe_tree(path=[1, 3, 6, 13]) == "Tree of 8 leaves. Path right, left, right to leaf 5."
-    assert describe_tree(path=[1]) == "Tree of 1 leaves. Path of no turns to leaf 0."
+    words = describe_tree(np.zeros((16, 2)), path=[1, 3, 6, 13])
+    assert words.startswith("Tree of 8 leaves. ") and words.endswith(" Path right, left, right to leaf 5.")
+    rows = "In the nodes, level by level, their rows from 1 to 1."
+    assert describe_tree(path=[1]) == f"Tree of 1 leaf. {rows} Path of no turns to leaf 0."
 
 
 def test_words_of_soft_attention_name_the_most_probable_leaves():
@@ -78,10 +80,16 @@ def test_words_of_values_labels_and_title():
     assert "strip of 3 numbers, from -1 to 2" in describe_tree(np.array([[9] * 3, [-1, 0, 2], [0] * 3, [1] * 3]))
 
 
+def test_words_of_what_is_written_into_the_nodes():
+    words = describe_tree(n=4, node_labels=["", "top", "l", "r", *"abcd"])
+    assert words == "Tree of 4 leaves. In the nodes, level by level: top; l, r; a, b, c, d."
+
+
 def test_a_figure_carries_its_words():
     assert draw_tree(path=[1, 2]).alt == describe_tree(path=[1, 2])
     alt = draw_frames([{"path": [1, 2]}, {"p": [0.25, 0.75], "title": "the second"}]).alt
-    assert alt.startswith("2 trees, one after the other. 1. access 1: tree of 2 leaves. Path left to leaf 0.")
+    assert alt.startswith("2 trees, one after the other. 1. access 1: tree of 2 leaves. In the nodes,")
+    assert "their rows from 1 to 3. Path left to leaf 0." in alt
     assert "2. the second: tree of 2 leaves. Attention: leaf 1 0.75, leaf 0 0.25." in alt
 
 
