@@ -106,7 +106,6 @@ def draw_tree(
     figure = ax.get_figure(root=True)
     figure.set_facecolor("white")
     size = np.clip(21 * figure.get_figwidth() * ax.get_position().width / n, 5, 9)  # of a text that fits into a node
-
     at, mass = positions(n), None if p is None else node_mass(p)
     width, height = _STRIP if is_vector else _BOX
     on_path = set() if path is None else set(path.tolist())
@@ -116,7 +115,6 @@ def draw_tree(
         if mass is not None and child not in on_path:
             color, weight = (MASS, 0.6 + 7 * mass[child]) if mass[child] >= 0.005 else (EDGE, 0.6)
         ax.plot([x0, x1], [y0 - height / 2, y1 + height / 2], color=color, lw=weight, zorder=1, solid_capstyle="round")
-
     shown = mass[:, None] if nodes is None and mass is not None else nodes
     colors = None if shown is None else _colors(shown[1:], (0, 1) if nodes is None else limits)
     for i in range(1, 2 * n):
@@ -132,7 +130,6 @@ def draw_tree(
             ax.text(x, y, label, ha="center", va="center", fontsize=size, color="white" if dark else INK, zorder=4)
         mark = dict(edgecolor=PATH, lw=2.8) if i in on_path else dict(edgecolor=INK, lw=0.8)
         ax.add_patch(plt.Rectangle(box[::2], width, height, facecolor=fill, zorder=3, **mark))
-
     floor = -height / 2 - 0.06
     if leaf_labels is not None:
         for k, text in enumerate(leaf_labels):
@@ -157,8 +154,7 @@ def draw_tree(
     ax.set_title(title or "", fontsize=11, color=INK)
     if is_vector and unit:
         figure.colorbar(colors, ax=ax, shrink=0.7, pad=0.02, aspect=25, label=unit)
-    texts = dict(leaf_labels=leaf_labels, node_labels=node_labels, title=title)
-    figure.alt = describe_tree(nodes, n=n, path=path, p=p, **texts)
+    figure.alt = _words(n, nodes, path, p, leaf_labels, node_labels, title)
     return figure
 
 
@@ -199,10 +195,13 @@ def draw_frames(frames, *, unit=VALUE):
 
 
 def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, node_labels=None, title=None):
-    """Return in words what `draw_tree` draws, such as ``"Tree of 8 leaves. [...] Path right, left, right to leaf 5."``"""
-    n, nodes, path, p = _check(nodes, n, path, p)
-    tree = f"ree of {n} {'leaf' if n == 1 else 'leaves'}."
-    words = [f"{' '.join(str(title).split())}: t{tree}" if title else f"T{tree}"]
+    """Return in words what `draw_tree` draws of the same arguments: ``"... Path right, left, right to leaf 5."``"""
+    return _words(*_check(nodes, n, path, p), leaf_labels, node_labels, title)
+
+
+def _words(n, nodes, path, p, leaf_labels, node_labels, title):
+    words = [f"{' '.join(str(title).split())}: tree" if title else "Tree"]
+    words[0] += f" of {n} {'leaf' if n == 1 else 'leaves'}."
     if nodes is not None and nodes.shape[1] > 1:
         low, high = _number(nodes[1:].min()), _number(nodes[1:].max())
         words.append(f"Each node is a strip of {nodes.shape[1]} numbers, from {low} to {high}.")
@@ -236,9 +235,9 @@ def show(figure, alt=None):
     alt = getattr(figure, "alt", None) if alt is None else alt
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError(f"alt: got {alt!r}; expected words that say what the picture shows")
-    picture = base64.b64encode(png(figure)).decode()
+    data = {"image/png": base64.b64encode(png(figure)).decode(), "text/plain": alt}
     plt.close(figure)
-    display({"image/png": picture, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
 def png(figure):
