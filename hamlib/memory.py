@@ -17,6 +17,7 @@ hard     ``path[batch, log2 n + 1]``, ints:   one leaf               that leaf, 
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 ATTENTIONS = ("soft", "hard")
@@ -38,9 +39,9 @@ PRESETS = {
         node_activation="relu",
         normalise=False,
     ),
-    # This book: a wide two-layer JOIN, and nodes that are normalised and saturate at -1 and 1, so that
-    # small errors do not add up from level to level.
-    "book": dict(node_width=32, query_width=32, join_hidden=64),
+    # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
+    # trained under noise, so that small errors do not add up from level to level.
+    "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=1.0),
 }
 
 
@@ -86,11 +87,21 @@ class MLP(keras.layers.Layer):
         hidden: ReLU units between; 0 for a single layer.
         activation: the activation of the output.
         normalise: whether layer normalisation stands before that activation.
+        noise: half the width of the uniform noise that training adds before that activation.
         bias: whether the layers have biases.
     """
 
     def __init__(
-        self, input_width, units, query_width=0, hidden=0, activation="relu", normalise=False, bias=True, **kwargs
+        self,
+        input_width,
+        units,
+        query_width=0,
+        hidden=0,
+        activation="relu",
+        normalise=False,
+        noise=0.0,
+        bias=True,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         first = hidden or units
@@ -100,17 +111,24 @@ class MLP(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization() if normalise else None
         if self.norm:
             self.norm.build((None, units))
+        self.noise = noise
+        self.seeds = keras.random.SeedGenerator() if noise else None
         self.activation = keras.activations.get(activation)
         self.built = True
 
-    def call(self, inputs, query=None):
+    def call(self, inputs, query=None, training=False):
         """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``."""
         x = self.first(inputs)
         if query is not None:
             x = x + self.query(query)[:, None, :]
         if self.last:
             x = self.last(ops.relu(x))
-        return self.activation(self.norm(x) if self.norm else x)
+        if self.norm:
+            x = self.norm(x)
+        if self.noise and training:
+            # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
+            x = x + self.noise * tf.random.stateless_uniform(ops.shape(x), self.seeds.next(), -1, 1, alg="philox")
+        return self.activation(x)
 
 
 def _dense(input_width, units, bias):
@@ -144,10 +162,13 @@ class TreeMemory(keras.layers.Layer):
             nodes below.
         normalise: whether layer normalisation stands before that activation. It keeps the scale of a
             node the same at every depth (not in the paper).
+        join_noise: half the width of the uniform noise that training adds before the activation of
+            JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
+            learns to hand up digital values, and its small errors cannot add up with depth.
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
-        ValueError: a width is not a positive integer, or a number of hidden units is negative.
+        ValueError: a width is not a positive integer, or a number of hidden units or the noise is negative.
     """
 
     def __init__(
@@ -162,6 +183,7 @@ class TreeMemory(keras.layers.Layer):
         node_bias=True,
         node_activation="hard_tanh",
         normalise=True,
+        join_noise=0.0,
         writable=True,
         **kwargs,
     ):
@@ -172,11 +194,19 @@ class TreeMemory(keras.layers.Layer):
         for name, value in (widths | hidden).items():
             if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
                 raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
+        if not 0 <= join_noise < float("inf"):
+            raise ValueError(f"join_noise: got {join_noise!r}; expected a number of at least 0")
         super().__init__(**kwargs)
         self.config = (
             widths
             | hidden
-            | dict(node_bias=node_bias, node_activation=node_activation, normalise=normalise, writable=writable)
+            | dict(
+                node_bias=node_bias,
+                node_activation=node_activation,
+                normalise=normalise,
+                join_noise=join_noise,
+                writable=writable,
+            )
         )
         self.symbol_width, self.node_width, self.query_width = widths.values()
         self.writable = writable
@@ -184,7 +214,7 @@ class TreeMemory(keras.layers.Layer):
         node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
         gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
-        self.join = MLP(2 * node_width, node_width, hidden=join_hidden, **node)
+        self.join = MLP(2 * node_width, node_width, hidden=join_hidden, noise=join_noise, **node)
         self.search = MLP(node_width, 1, query_width=query_width, hidden=search_hidden, activation="sigmoid")
         self.write_gate = MLP(node_width, node_width, **gate) if writable else None  # T
         self.write_value = MLP(node_width, node_width, **gate) if writable else None  # H

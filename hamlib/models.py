@@ -51,6 +51,7 @@ class RawHAM(keras.Model):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input; and, unless there is but one access with a zero query, ``queries[batch, T, l]``.
         attention: ``"soft"`` or ``"hard"``.
+        training: whether the memory's noise is on.
 
     Returns:
         ``[batch, T, b]``, the probability that each output bit is 1.
@@ -81,7 +82,7 @@ class RawHAM(keras.Model):
     def from_config(cls, config):
         return cls(**(config | {"memory": keras.saving.deserialize_keras_object(config["memory"])}))
 
-    def call(self, inputs, attention="soft"):
+    def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
         symbols = inputs["symbols"]
         state = [self.memory.grow(symbols, inputs["lengths"]), symbols]

@@ -86,7 +86,7 @@ def ship(name, weights, card):
         weights: the run's ``best.weights.h5``.
         card: what is known of the run; must hold the ``recipe``. The hash is added.
     """
-    model = build(Recipe(**card["recipe"]))
+    model = build(Recipe.from_json(card["recipe"]))
     load_weights(model, weights)
     shipped = FOLDER / f"{name}.weights.h5"
     write_whole(shipped, model.save_weights)
@@ -117,7 +117,7 @@ def load_pretrained(name):
     weights = FOLDER / f"{name}.weights.h5"
     if file_hash(weights) != card["sha256"]:
         raise ValueError(f"weights: {weights} is not the file that its card describes (SHA-256 differs)")
-    recipe = Recipe(**card["recipe"])
+    recipe = Recipe.from_json(card["recipe"])
     model = build(recipe)
     load_weights(model, weights)
     return Pretrained(model, get_task(recipe.task), card)

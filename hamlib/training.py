@@ -32,7 +32,6 @@ class Recipe:
         sizes: n of each stage of the curriculum; one for no curriculum.
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
-        ties: share of training inputs that are rich in equal keys, as `Task.examples` makes them.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
@@ -44,13 +43,18 @@ class Recipe:
     loss: str = "mean_squared_error"
     sizes: tuple = (8,)
     mixed: bool = False
-    ties: float = 0.0
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
     epochs: int = 100
     steps: int = 1000
     batch_size: int = 50
     validation_steps: int = 200
+
+    @classmethod
+    def from_json(cls, fields):
+        """Return the recipe whose ``fields`` were read from JSON, where a tuple is a list."""
+        values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
     def lengths(self, n):
         """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
@@ -60,13 +64,12 @@ class Recipe:
 RECIPES = {
     # Select the smallest as the 2016 code trains it.
     "smallest-2016": Recipe(task="smallest", memory="2016"),
-    # The same task without an error at any n: a wider JOIN, mixed lengths, a long fall of the learning rate.
+    # The same task without an error at any n: digital nodes, mixed lengths, a long fall of the learning rate.
     "smallest": Recipe(
         task="smallest",
         memory="book",
         sizes=(8, 16, 32),
         mixed=True,
-        ties=0.5,
         learning_rate=(0.003, 0.00006),
     ),
 }
@@ -114,13 +117,13 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None, ties=0.0):
+def stream(task, n, batch_size, seed, first_step=0, lengths=None):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Arguments are those of `Task.examples`; yields ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths, ties)).prefetch(16)
+    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths)).prefetch(16)
 
 
 class Curriculum(keras.callbacks.Callback):
@@ -262,9 +265,7 @@ def read_run(folder):
     if not card.is_file():
         raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
     try:
-        found = json.loads(card.read_text())
-        fields = {field.name: found[field.name] for field in dataclasses.fields(Recipe)}
-        return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        return Recipe.from_json(json.loads(card.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
 
@@ -306,9 +307,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     checkpoints = Checkpoints(folder, model, curriculum)
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
-    def batches(purpose, first_step=0, ties=0.0):
-        purpose_seed = stream_seed(seed, purpose)
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), ties)
+    def batches(purpose, first_step=0):
+        return stream(task, n, recipe.batch_size, stream_seed(seed, purpose), first_step, recipe.lengths(n))
 
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         n = curriculum.n
@@ -316,7 +316,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         model.make_train_function(force=True)
         model.make_test_function(force=True)
         model.fit(
-            batches("train", int(model.optimizer.iterations), recipe.ties),
+            batches("train", int(model.optimizer.iterations)),
             epochs=recipe.epochs,
             initial_epoch=epoch,
             steps_per_epoch=recipe.steps,

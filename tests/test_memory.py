@@ -132,6 +132,16 @@ def test_read_leaves_reads_any_values():
     np.testing.assert_allclose(read_leaves(values, p), [values[0, 2], (values[1, 0] + values[1, 1]) / 2])
 
 
+def test_noise_is_for_training_only():
+    memory = memory_of()
+    assert memory.join.noise == 1.0
+    pair = np.zeros((1, 2, 2 * memory.node_width), "float32")
+    quiet, again, noisy = (np.asarray(memory.join(pair, training=t)) for t in (False, False, True))
+    np.testing.assert_array_equal(quiet, again)
+    np.testing.assert_array_equal(quiet[:, 0], quiet[:, 1])
+    assert (noisy[:, 0] != noisy[:, 1]).any() and abs(noisy).max() <= 1
+
+
 def test_the_number_of_weights_is_the_papers():
     """2016 code: EMBED b·d, JOIN 2d·d, both without bias; SEARCH d + l, and one bias."""
     memory = TreeMemory(10, **preset("2016"), writable=False)
@@ -158,6 +168,8 @@ def test_n_must_be_a_power_of_two(n):
         (dict(node_width=2.5), "node_width: got 2.5"),
         (dict(join_hidden=-1), "join_hidden: got -1; expected an integer of at least 0"),
         (dict(query_width=True), "query_width: got True"),
+        (dict(join_noise=-0.1), "join_noise: got -0.1; expected a number of at least 0"),
+        (dict(join_noise=float("nan")), "join_noise: got nan"),
     ],
 )
 def test_bad_widths(bad, message):

@@ -1,0 +1,103 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from hamlib import __main__ as cli
+from hamlib import training
+from hamlib.__main__ import main
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """The 2016 recipe, cut to a few seconds."""
+    recipe = training.Recipe(task="smallest", memory="2016", epochs=2, steps=30, validation_steps=2)
+    monkeypatch.setitem(training.RECIPES, "smallest-2016", recipe)
+    monkeypatch.setattr(cli, "SIZES", (8, 16))
+    return recipe
+
+
+def test_train_evaluate_and_resume(short, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train"]) == 0  # the bare command is the 2016 job
+    out = capsys.readouterr().out
+    assert "smallest-2016, seed 0" in out and "2016 code, published" in out
+    assert "99.7" in out and "this run, hard" in out and "this run, soft" in out
+    log = (tmp_path / "runs/smallest-2016-seed0/log.csv").read_text()
+    assert main(["train", "smallest", "--recipe", "smallest-2016", "--seed", "0"]) == 0  # finished: only measured
+    assert (tmp_path / "runs/smallest-2016-seed0/log.csv").read_text() == log
+    capsys.readouterr()
+
+    arguments = ["evaluate", "smallest", "--run", "runs/smallest-2016-seed0", "--n", "8", "16", "--examples", "100"]
+    assert main([*arguments, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["task"] == "smallest" and result["attention"] == "hard"
+    assert [(row["n"], row["examples"]) for row in result["results"]] == [(8, 100), (16, 100)]
+    low, high = result["results"][0]["interval"]
+    assert low <= result["results"][0]["right"] <= high
+    assert main([*arguments, "--attention", "soft", "--lengths", "1", "8"]) == 0
+    assert capsys.readouterr().out.count("n = ") == 2
+
+
+def test_no_xla_trains_too(short, tmp_path, capsys):
+    assert main(["train", "--no-xla", "--folder", str(tmp_path / "run"), "--seed", "5"]) == 0
+    assert (tmp_path / "run/best.weights.h5").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert main(["train", "--folder", str(tmp_path)]) == 130
+    assert "The last whole epoch is safe" in (error := capsys.readouterr().err) and "same command" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "sorting"], "task: unknown 'sorting'; known: smallest"),
+        (["train", "--recipe", "x"], "recipe: unknown 'x'; known: smallest-2016, smallest"),
+        (["train", "--seed", "-3"], "seed: got -3"),
+        (["evaluate", "smallest", "--n", "12"], "n: got 12"),
+        (["evaluate", "smallest", "--examples", "0"], "examples: got 0"),
+        (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),
+        (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
+        (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
+        (["table", "sort"], "task: the ledger has no 'sort'; it has: smallest"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_another_run_is_refused(short, tmp_path, capsys):
+    (tmp_path / "run.json").write_text('{"task": "smallest", "seed": 1}')
+    assert main(["train", "--folder", str(tmp_path)]) == 2
+    assert "holds another run" in capsys.readouterr().err
+
+
+def test_table(capsys):
+    assert main(["table"]) == 0
+    text = capsys.readouterr().out
+    assert "99.7" in text and "83.8" in text and "60.3" in text and "hamlib, hard" in text
+    assert main(["table", "smallest", "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("| % right")
+
+
+def test_tasks(capsys):
+    assert main(["tasks"]) == 0
+    text = capsys.readouterr().out
+    assert "smallest: " in text and "recipe smallest-2016" in text and "shipped model smallest" in text
+
+
+def test_help_names_every_command():
+    run = subprocess.run([sys.executable, "-m", "hamlib", "--help"], capture_output=True, text=True)
+    assert run.returncode == 0 and run.stderr == ""
+    for command in ("train", "evaluate", "table", "tasks", "ledger"):
+        assert command in run.stdout

@@ -1,0 +1,135 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from hamlib import pretrained
+from hamlib.evaluation import TEST_EXAMPLES, ledger, wrong_rate
+from hamlib.pretrained import load_pretrained, load_weights, names
+from hamlib.tasks import get_task
+from hamlib.training import RECIPES, Recipe, build
+
+
+@pytest.fixture(scope="module")
+def smallest():
+    return load_pretrained("smallest")
+
+
+def pairs(*numbers):
+    """Key-value pairs as symbols: [1, m, 10]."""
+    return np.array([[[int(bit) for number in pair for bit in f"{number:05b}"] for pair in numbers]])
+
+
+def test_it_answers_what_a_person_asks(smallest):
+    answer = smallest.answer(pairs((12, 19), (5, 6), (5, 31), (16, 10)))
+    np.testing.assert_array_equal(answer, pairs((5, 6)))
+    assert answer.dtype == np.int8
+
+
+@pytest.mark.parametrize("attention", ["soft", "hard"])
+@pytest.mark.parametrize("m", [1, 2, 3, 7, 8, 100])
+def test_any_length(smallest, m, attention):
+    symbols = np.random.default_rng(m).integers(0, 2, (20, m, 10))
+    right = smallest.task.targets(symbols.astype("float32"), np.full(20, m))
+    np.testing.assert_array_equal(smallest.answer(symbols, attention=attention), right)
+
+
+def test_lengths_hide_what_follows(smallest):
+    symbols = np.concatenate([pairs((9, 1), (4, 2), (0, 3)), pairs((9, 1), (4, 2), (0, 3))])
+    expected = np.concatenate([pairs((4, 2)), pairs((0, 3))])
+    np.testing.assert_array_equal(smallest.answer(symbols, lengths=[2, 3]), expected)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "float16", "float64"])
+def test_any_type_of_number(smallest, dtype):
+    symbols = pairs((3, 1), (2, 2)).astype(dtype)
+    np.testing.assert_array_equal(smallest.answer(symbols), pairs((2, 2)))
+
+
+good = pairs((3, 1), (2, 2))
+
+
+@pytest.mark.parametrize(
+    ("symbols", "more", "message"),
+    [
+        (good[0], {}, r"symbols: got shape \(2, 10\); expected \[batch, m, b=10\]"),
+        (good[:, :0], {}, r"symbols: got shape \(1, 0, 10\)"),
+        (good[:0], {}, r"symbols: got shape \(0, 2, 10\)"),
+        (good[..., :9], {}, r"symbols: got shape \(1, 2, 9\)"),
+        (good * 2, {}, r"symbols: got 2 at \[0, 0, 3\]; expected only 0 and 1"),
+        (np.where(good, np.nan, 0), {}, "symbols: got nan at"),
+        (np.where(good, np.inf, 0), {}, "symbols: got inf at"),
+        (good.astype(str), {}, "symbols: got dtype <U21; expected numbers 0 and 1"),
+        (good.astype(complex), {}, "symbols: got dtype complex128"),
+        (good, dict(lengths=[0]), "lengths: got 0 to 0; expected 1 to m = 2"),
+        (good, dict(lengths=[-1]), "lengths: got -1 to -1"),
+        (good, dict(lengths=[3]), "lengths: got 3 to 3"),
+        (good, dict(lengths=[1.0]), "lengths: got .*float64; expected .*integers"),
+        (good, dict(lengths=[1, 1]), r"lengths: got shape \(2,\)"),
+        (good, dict(attention="sharp"), "attention: unknown 'sharp'; known: soft, hard"),
+    ],
+)
+def test_bad_input(smallest, symbols, more, message):
+    with pytest.raises(ValueError, match=message):
+        smallest.answer(symbols, **more)
+
+
+def test_the_card_is_complete(smallest):
+    card = smallest.card
+    assert Recipe.from_json(card["recipe"]) == RECIPES["smallest"]
+    assert {"task", "command", "seed", "steps", "minutes", "machine", "best_validation_error", "sha256"} <= set(card)
+    assert card["sha256"] == pretrained.file_hash(pretrained.FOLDER / "smallest.weights.h5")
+
+
+def test_the_ledger_still_holds():
+    """The shipped weights, measured again on other examples, agree with the ledger: no error anywhere."""
+    model = load_pretrained("smallest").model
+    row = ledger()["tasks"]["smallest"]["measured"][0]
+    shipped = row["seeds"][0]
+    assert row["recipe"] == "smallest" and shipped["seed"] == 0
+    for attention in ("soft", "hard"):
+        assert {int(n) for n in shipped[attention]} == set(TEST_EXAMPLES)
+        for n, (wrong, examples) in shipped[attention].items():
+            if int(n) <= 1024:
+                again = wrong_rate(model, get_task("smallest"), int(n), min(examples, 500), seed=1, attention=attention)
+                low, high = again.interval
+                assert low <= 100 * (1 - wrong / examples) <= high
+
+
+def test_weights_that_are_no_weights(tmp_path):
+    model = build(RECIPES["smallest"])
+    with pytest.raises(FileNotFoundError, match="weights: there is no file"):
+        load_weights(model, tmp_path / "none.weights.h5")
+    (tmp_path / "text.weights.h5").write_text("not a weight file")
+    shipped = pretrained.FOLDER / "smallest.weights.h5"
+    (tmp_path / "half.weights.h5").write_bytes(shipped.read_bytes()[: shipped.stat().st_size // 2])
+    build(RECIPES["smallest-2016"]).save_weights(tmp_path / "other.weights.h5")
+    for name in ("text", "half", "other"):
+        with pytest.raises(ValueError, match=f"weights: .*{name}.* is damaged, no weight file, or of another model"):
+            load_weights(model, tmp_path / f"{name}.weights.h5")
+    (tmp_path / "card.json").write_text("{}")
+    with pytest.raises(ValueError, match="whose name ends in .weights.h5"):
+        load_weights(model, tmp_path / "card.json")
+
+
+def test_weights_that_are_not_those_of_the_card(tmp_path, monkeypatch):
+    shutil.copytree(pretrained.FOLDER, tmp_path / "copy")
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "copy")
+    build(RECIPES["smallest"]).save_weights(tmp_path / "copy/smallest.weights.h5")
+    with pytest.raises(ValueError, match="not the file that its card describes"):
+        load_pretrained("smallest")
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="name: unknown 'largest'; known: .*smallest"):
+        load_pretrained("largest")
+
+
+def test_shipping(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    recipe = RECIPES["smallest-2016"]
+    build(recipe).save_weights(tmp_path / "run.weights.h5")
+    pretrained.ship("plain", tmp_path / "run.weights.h5", {"recipe": vars(recipe), "seed": 7})
+    assert names() == ["plain"] and load_pretrained("plain").card["seed"] == 7
+    assert json.loads((tmp_path / "plain.json").read_text())["recipe"]["memory"] == "2016"
