@@ -173,8 +173,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.best_error = tf.Variable(1.0, dtype=tf.float64)
         self.best_weights = Path(folder) / "best.weights.h5"
         self.state = tf.train.Checkpoint(
-            model=model,
-            optimizer=model.optimizer,
+            model=model.variables,  # with the state of the noise, which `model` itself would leave out
+            optimizer=model.optimizer.variables,
             stage=curriculum.stage,
             epoch=self.epoch,
             seconds=self.seconds,
