@@ -1,0 +1,476 @@
+# %% [markdown]
+# # 3. Train DHAM to pick the smallest
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/03_train.ipynb)
+#
+# Covers the job of the 2016 code: *select the smallest*, with the soft memory (DHAM) of the paper's Appendix A.
+#
+# **You will learn**
+# - how EMBED, JOIN and SEARCH are trained together, by nothing but the error of the answer;
+# - how to train with `compile` and `fit` on an endless stream of fresh examples;
+# - how a run that was killed goes on as if nothing had happened.
+#
+# **Know before:** [chapter 1](01_tree.ipynb) and [chapter 2](02_attention.ipynb); what a loss and a gradient are.
+#
+# **Time:** about one minute on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib.drawing import draw_frames, show
+from hamlib.evaluation import PUBLISHED, wrong_rate
+from hamlib.exercises import check
+from hamlib.memory import TreeMemory, preset
+from hamlib.models import RawHAM
+from hamlib.tasks import get_task, stream_seed
+from hamlib.training import RECIPES, stream, train
+
+import csv, dataclasses, tempfile
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+# %% [markdown]
+# ## What is the job?
+#
+# The memory gets n pairs **key ‖ value**, five bits each, the highest bit first. It must return the pair with the
+# smallest key, all ten bits of it; among equal keys, the first. Let us draw a batch of four inputs of n = 8 pairs.
+
+# %%
+task = get_task("smallest")
+inputs, targets = task.examples(n=8, batch_size=4, seed=5, step=0)
+x, y = np.array(inputs["symbols"]), np.array(targets)
+print("symbols [batch, n, b]:", x.shape, "  lengths:", inputs["lengths"].numpy(), "  targets [batch, T, b]:", y.shape)
+
+
+# %%
+def decimal(bits):
+    """Five bits, the highest first, as a number."""
+    return (bits @ 2 ** np.arange(4, -1, -1)).astype(int)
+
+
+print("the keys of an input              the answer, key ‖ value")
+for pairs, answer in zip(x, y[:, 0]):
+    print(" ".join(f"{key:3}" for key in decimal(pairs[:, :5])), f"{decimal(answer[:5]):8} ‖ {decimal(answer[5:])}")
+
+# %% [markdown]
+# And this is what the network sees of the first input: bits.
+
+
+# %%
+def draw_input(pairs, answer):
+    figure, ax = plt.subplots(figsize=(6.4, 3.8), layout="constrained")
+    ax.imshow(pairs, cmap="Blues", vmin=0, vmax=1.4, aspect="auto")
+    for (k, i), bit in np.ndenumerate(pairs):
+        ax.text(i, k, int(bit), ha="center", va="center", color="#222222")
+    k = np.where((pairs == answer).all(axis=1))[0][0]
+    ax.add_patch(plt.Rectangle((-0.5, k - 0.5), 10, 1, fill=False, color="#D55E00", lw=3))
+    ax.axvline(4.5, color="#222222", lw=2)
+    keys, values = decimal(pairs[:, :5]), decimal(pairs[:, 5:])
+    ax.set_yticks(range(8), [f"leaf {e}:  {key:2} ‖ {value:2}" for e, (key, value) in enumerate(zip(keys, values))])
+    ax.set(xticks=range(10), xlabel="bit of the symbol: 0–4 the key, 5–9 the value", ylabel="leaf:  key ‖ value")
+    ax.set_title("One input: eight symbols of ten bits; the answer is framed")
+    return figure, f"Eight rows of ten bits, one row a leaf. Framed, the answer: leaf {k} with key {keys[k]}."
+
+
+show(*draw_input(x[0], y[0, 0]))
+
+# %% [markdown]
+# **What to notice.** `examples` is a pure function of its arguments: the same seed and step always give the same
+# batch. There is no data set. Every step of a training run is a batch that was never seen before. We will need this
+# when a run is stopped and goes on.
+
+# %%
+again, _ = task.examples(n=8, batch_size=4, seed=5, step=0)
+later, _ = task.examples(n=8, batch_size=4, seed=5, step=1)
+print("same step, same batch:", np.array_equal(again["symbols"], x))
+print("next step, same batch:", np.array_equal(later["symbols"], x))
+
+# %% [markdown]
+# ## How does the memory answer?
+#
+# The 2016 code makes one access with a zero query. Soft attention gives every leaf e a probability p(e), and the
+# answer is the mean of the **input symbols** under p:
+#
+# $$\hat y = \sum_e p(e)\, x_e$$
+#
+# If p puts all its mass on one leaf, the answer is that leaf's symbol. In the 2016 code EMBED, JOIN and SEARCH have
+# one layer each, with d = 20.
+
+# %%
+keras.utils.set_random_seed(0)
+memory = TreeMemory(task.symbol_width, writable=False, **preset("2016"))
+query = np.zeros((4, memory.query_width), "float32")
+
+nodes = memory.grow(inputs["symbols"], inputs["lengths"])  # EMBED, then JOIN from the bottom up
+p = np.array(memory.attend(nodes, query, "soft"))  # SEARCH, from the top down
+answer = np.einsum("be,bei->bi", p, x)
+print("nodes", nodes.shape, "  p", p.shape, "  answer", answer.shape)
+
+# %% [markdown]
+# hamlib keeps this as `RawHAM(memory)`, a `keras.Model`.
+
+# %%
+model = RawHAM(memory)
+output = np.array(model(inputs))
+print("output [batch, T, b]:", output.shape, "  same as ours:", np.allclose(output[:, 0], answer, atol=1e-6))
+print("numbers to learn:", model.count_params())
+
+# %% [markdown]
+# **Why is there no WRITE?** WRITE changes the memory for the accesses that come *after* it. Here there is one access
+# and then the job is done, so nothing would ever see what was written. `writable=False` leaves WRITE out. Sorting,
+# in chapter 5, needs n accesses, and then WRITE is what remembers which leaves were already visited.
+
+# %% [markdown]
+# ## How wrong is an answer?
+#
+# The loss is the squared error on the symbols that were read, the mean over the b = 10 bits:
+#
+# $$L = \frac{1}{b} \sum_i (\hat y_i - y_i)^2$$
+#
+# The **judge** is stricter, and not smooth: round every bit; if any of the ten differs, the whole answer is wrong.
+
+# %%
+loss = ((answer - y[:, 0]) ** 2).mean()
+is_wrong = (answer.round() != y[:, 0]).any(axis=1)
+print(f"loss {loss:.4f}", "  wrong:", is_wrong)
+
+# %%
+keras_loss = float(keras.losses.MeanSquaredError()(targets, output))
+print("same loss:", np.isclose(loss, keras_loss), "  same judge:", np.array_equal(is_wrong, task.wrong(targets, output)))
+
+# %% [markdown]
+# ## How can SEARCH learn, if nobody tells it where to go?
+#
+# No one shows the memory the right leaf. But L is a smooth function of p:
+#
+# $$\frac{\partial L}{\partial p(e)} = \frac{2}{b} \sum_i (\hat y_i - y_i)\, x_{e,i}$$
+#
+# So each leaf hears whether more of it would make the answer better. p is a product of SEARCH's decisions; a decision
+# depends on an inner node; that node is JOIN of JOIN of … EMBED of the symbols. The chain rule carries the error
+# through p to all three at once: they are trained **jointly**.
+
+
+# %%
+def gradients(attention):
+    with tf.GradientTape() as tape:
+        loss = keras.losses.MeanSquaredError()(targets, model(inputs, attention=attention))
+    return tape.gradient(loss, [w.value for w in model.trainable_weights])
+
+
+names = ["EMBED", "JOIN", "SEARCH, node part", "SEARCH, bias", "SEARCH, query part"]
+for name, weight, gradient in zip(names, model.trainable_weights, gradients("soft")):
+    print(f"{name:18} {str(tuple(weight.shape)):9} norm of the gradient {np.linalg.norm(gradient):.4f}")
+
+# %%
+print("hard attention:", ["none" if g is None else "some" for g in gradients("hard")])
+
+# %% [markdown]
+# **What to notice.** With soft attention every part gets a gradient, but for one: the query is zero here, so the
+# weights that multiply it cannot matter. With hard attention *nothing* gets a gradient: a choice between left and
+# right is a step, and the slope of a step is zero or undefined. That is why we train softly. The paper trains hard
+# attention by trial and reward instead; that is chapter 8.
+
+# %% [markdown]
+# ## Does it learn?
+#
+# `compile` and `fit`, as with any Keras model. `stream` is `examples` for step 0, 1, 2, … as a `tf.data` pipeline.
+# The 2016 code trains 100 epochs of 1,000 steps; 8 epochs of 500 are enough to watch.
+
+
+# %%
+def wrong(y, output):  # a Keras metric is named after its function
+    return task.wrong(y, output)
+
+
+model.compile(
+    keras.optimizers.Adam(0.001),
+    loss="mean_squared_error",
+    metrics=[wrong],
+    jit_compile=True,  # XLA: the whole step becomes one program
+    steps_per_execution=50,  # and 50 steps run without going back to Python
+)
+before = np.array(memory.attend(nodes, query, "soft"))
+fresh = stream(task, n=8, batch_size=50, seed=stream_seed(0, "train"))
+history = model.fit(fresh, epochs=8, steps_per_epoch=500, shuffle=False, verbose=0).history
+losses, errors = np.array(history["loss"]), np.array(history["wrong"])
+print("loss of each epoch: ", losses.round(4))
+print("wrong in each epoch:", errors.round(4))
+
+
+# %%
+def draw_curve(losses, errors, title):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    epochs = range(1, len(losses) + 1)
+    left.semilogy(epochs, losses, "o-", color="#0072B2")
+    left.set(xlabel="epoch (500 steps of 50 inputs)", ylabel="loss L (squared error a bit)")
+    right.semilogy(epochs, 100 * errors, "s-", color="#D55E00")
+    right.set(xlabel="epoch (500 steps of 50 inputs)", ylabel="wrong answers (%)")
+    for ax, ticks in ((left, (0.005, 0.01, 0.02, 0.05, 0.1)), (right, (1, 2, 5, 10, 20, 50))):
+        ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+        ax.grid(alpha=0.3)
+    figure.suptitle(title)
+    return figure, f"{title}. Loss from {losses[0]:.3f} to {losses[-1]:.4f}; wrong from {errors[0]:.1%} to {errors[-1]:.1%}."
+
+
+show(*draw_curve(losses, errors, "Training at n = 8, measured on the inputs of each epoch"))
+
+# %% [markdown]
+# ## Where does it look now?
+#
+# The same input, the attention before training and after. Under the leaves stand their keys.
+
+# %%
+after = np.array(memory.attend(memory.grow(inputs["symbols"], inputs["lengths"]), query, "soft"))
+keys = [str(key) for key in decimal(x[0, :, :5])]
+show(draw_frames([
+    dict(p=before[0], leaf_labels=keys, title="before training"),
+    dict(p=after[0], leaf_labels=keys, title="after training"),
+]))
+
+# %% [markdown]
+# **What to notice.** Before, the attention is spread over many leaves. After, almost all of it lies on the smallest
+# key, though the loss never said which leaf that is. It learned the *comparison*: JOIN hands the smaller of two keys
+# up, and SEARCH goes where it came from. Chapter 10 looks into the nodes to see how.
+
+# %% [markdown]
+# ## What if the machine stops in the middle?
+#
+# A long run must survive a crash. hamlib keeps the training above as `train(recipe, folder, seed)`. A **recipe** is
+# all that a run depends on; the folder holds its state. After each epoch it saves the weights, the optimiser's moments
+# and the number of the epoch. Nothing else is needed, because the examples are a function of the step.
+
+# %%
+SHORT = dataclasses.replace(RECIPES["smallest-2016"], epochs=8, steps=500, validation_steps=40)
+workshop = tempfile.TemporaryDirectory()
+home = Path(workshop.name)
+trained, _ = train(SHORT, home / "unbroken", seed=0, verbose=0)
+
+
+def read_log(folder):
+    with open(home / folder / "log.csv") as file:
+        return {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
+
+
+unbroken = read_log("unbroken")
+print("files:", sorted(path.name for path in (home / "unbroken").iterdir()))
+print("same losses as `fit` above:", np.allclose(unbroken["loss"], losses, rtol=1e-4))
+
+# %% [markdown]
+# ## Kill it
+#
+# Now the same run as a program of its own. With a second argument it kills itself: SIGKILL, the signal that no
+# program can catch, in the middle of an epoch. Nothing gets the chance to tidy up.
+
+# %%
+PROGRAM = '''
+import dataclasses, os, signal, sys
+from hamlib.training import RECIPES, train
+import keras
+
+class Kill(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations >= int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+short = dataclasses.replace(RECIPES["smallest-2016"], epochs=8, steps=500, validation_steps=40)
+train(short, sys.argv[1], seed=0, verbose=0, callbacks=[Kill()] if len(sys.argv) > 2 else [])
+'''
+
+
+def run(*arguments):
+    command = [sys.executable, "-c", PROGRAM, str(home / "broken"), *arguments]
+    return subprocess.run(command, capture_output=True).returncode
+
+
+print("exit status:", run("1750"), "  (-9 is SIGKILL)")
+killed = read_log("broken")
+print("whole epochs in the log:", len(killed["loss"]), "of 8; it died in epoch", 1750 // 500 + 1)
+
+# %% [markdown]
+# Steps 1,501 to 1,750 are lost: they were never saved. Start the **same command** again. It finds the folder, loads
+# the last whole epoch, and asks the stream for the batch of step 1,500, the very one that came next before.
+
+# %%
+print("exit status:", run())
+resumed = read_log("broken")
+print("loss, unbroken:", unbroken["loss"].round(6))
+print("loss, resumed: ", resumed["loss"].round(6))
+for column in ("loss", "val_loss", "val_wrong"):
+    print(f"{column:10} largest difference:", np.abs(unbroken[column] - resumed[column]).max())
+    assert np.allclose(unbroken[column], resumed[column], rtol=1e-4, atol=1e-7)
+
+
+# %%
+def draw_overlay(at):
+    figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    epochs = np.arange(1, 9)
+    ax.semilogy(epochs, unbroken["val_loss"], "-", color="#56B4E9", lw=7, label="never stopped")
+    ax.semilogy(epochs, resumed["val_loss"], "o--", color="#222222", lw=1.5, label="killed, then started again")
+    ax.axvline(at, color="#D55E00", ls=":", lw=2, label="SIGKILL")
+    ax.set(xlabel="epoch (500 steps of 50 inputs)", ylabel="validation loss (squared error a bit)")
+    ax.set_title("The run that was killed and the run that was not")
+    ax.set_yticks((0.005, 0.01, 0.02, 0.04), ("0.005", "0.01", "0.02", "0.04"))
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return figure, "Two loss curves, of the killed and of the unbroken run, lie on each other over all 8 epochs."
+
+
+show(*draw_overlay(at=1750 / 500))
+
+# %% [markdown]
+# **What to notice.** One curve lies on the other, to the last digit. This is more than comfort: a result you report should not depend on
+# whether a laptop went to sleep. Three things make it so: the state on disk is complete (Adam's moments too), it is
+# written under another name and only then called the latest, and the examples depend on the step alone.
+
+# %% [markdown]
+# ## Soft or hard?
+#
+# We trained softly. But the same weights can also be walked hard: go right where SEARCH > 0.5, and read one leaf.
+# A hard access needs $\log_2 n$ decisions instead of n − 1.
+
+# %%
+for attention in ("soft", "hard"):
+    print(f"{attention}: {wrong_rate(trained, task, n=8, examples=10_000, attention=attention)}")
+workshop.cleanup()
+
+# %% [markdown]
+# **What to notice.** On the same inputs, the two make nearly the same errors: the errors are *wrong decisions*, not
+# blunt ones. Trained attention is so sharp that there is almost nothing left to round.
+
+# %% [markdown]
+# ## The whole run
+#
+# Here we trained 4,000 steps. The 2016 schedule is 100 epochs of 1,000 steps, 25 times as long. This command runs it,
+# shows its progress, and prints the table of the next chapter; stop it with Ctrl-C and start it again as you like:
+#
+# ```
+# python -m hamlib train
+# ```
+
+# %%
+print("published, n = 8, the whole schedule:", PUBLISHED["smallest"][0]["right"][8], "% right")
+
+# %% [markdown]
+# ## Exercises
+#
+# **3.1** Write $\partial L / \partial p(e)$, the formula above, for a batch, and see that it is what back-propagation
+# finds.
+
+# %% tags=["exercise"]
+def gradient_of_p(p, x, y):
+    """Return dL/dp[batch, n] for p[batch, n], symbols x[batch, n, b] and targets y[batch, b].
+
+    L is the mean over the bits of one input; do not average over the batch.
+    """
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("3.1"), tf.GradientTape() as tape:
+    p_ = tf.Variable(p)
+    L = tf.reduce_sum(tf.reduce_mean((tf.einsum("be,bei->bi", p_, x) - y[:, 0]) ** 2, axis=1))
+    found, wanted = gradient_of_p(p, x, y[:, 0]), tape.gradient(L, p_).numpy()
+    assert np.shape(found) == (4, 8), f"the shape is {np.shape(found)}; there is one number for each leaf of each input"
+    assert not np.allclose(found, wanted / 2), "half of it: the derivative of a square has a factor 2"
+    assert not np.allclose(found, wanted * 10), "ten times too much: L is a mean over b = 10 bits"
+    assert np.allclose(found, wanted, atol=1e-5), "not what the tape finds: use the error of the answer, times x[e]"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def gradient_of_p(p, x, y):
+#     """Return dL/dp[batch, n] for p[batch, n], symbols x[batch, n, b] and targets y[batch, b]."""
+#     error = np.einsum("be,bei->bi", p, x) - y
+#     return 2 / y.shape[1] * np.einsum("bi,bei->be", error, x)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **3.2** A run with 500 steps an epoch was killed at step 1,750. Return the batch that it must train on first when it
+# goes on. (The stream's seed is `stream_seed(0, "train")`, n = 8, 50 inputs a batch.)
+
+# %% tags=["exercise"]
+def first_batch_after_a_kill(killed_at, steps):
+    """Return (inputs, targets) of the first step after the last epoch that was saved."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("3.2"):
+    seen = list(stream(task, 8, 50, stream_seed(0, "train")).take(1501).as_numpy_iterator())
+    got = np.array(first_batch_after_a_kill(1750, 500)[0]["symbols"])
+    assert got.shape == (50, 8, 10), f"the symbols have the shape {got.shape}; expected 50 inputs of 8 symbols"
+    assert not np.array_equal(got, seen[1499][0]["symbols"]), "that is the last batch of the saved epoch: steps count from 0"
+    assert np.array_equal(got, seen[1500][0]["symbols"]), "not the batch of step 1,500: which epoch was saved last?"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def first_batch_after_a_kill(killed_at, steps):
+#     """Return (inputs, targets) of the first step after the last epoch that was saved."""
+#     step = killed_at // steps * steps
+#     return task.examples(n=8, batch_size=50, seed=stream_seed(0, "train"), step=step)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **3.3** How good is a memory that has learned nothing? Suppose p is the same at every leaf. Write the answer it
+# gives, and let the judge count. Then think: why is its loss not so bad, while nearly every answer is wrong?
+
+# %% tags=["exercise"]
+def flat_answer(x):
+    """Return the answer [batch, b] of attention that is the same at all n leaves, for symbols x[batch, n, b]."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("3.3"):
+    many, right = task.examples(n=8, batch_size=2000, seed=6, step=0)
+    flat = flat_answer(many["symbols"].numpy())
+    assert np.shape(flat) == (2000, 10), f"the shape is {np.shape(flat)}; an answer has ten bits"
+    assert np.allclose(flat[0], many["symbols"].numpy()[0].mean(axis=0)), "p(e) = 1/n at every leaf: what is Σ p(e) x_e?"
+    bad = float(np.mean(task.wrong(right, flat[:, None])))
+    print(f"flat attention: loss {np.mean((flat - right[:, 0]) ** 2):.3f}, wrong {bad:.1%}")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# The loss pays for each bit by itself, and a bit near one half is never far from the truth. The judge wants all ten.
+#
+# ```python
+# def flat_answer(x):
+#     """Return the answer [batch, b] of attention that is the same at all n leaves, for symbols x[batch, n, b]."""
+#     return x.mean(axis=1)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - The answer is Σ p(e)·x_e, the loss its squared error. Both are smooth in p, so EMBED, JOIN and SEARCH learn
+#   jointly from the answer alone.
+# - One access needs no WRITE.
+# - Training is `compile` and `fit` on a stream that is a function of the step. So a run that was killed goes on
+#   exactly where it was.
+# - Weights that were trained softly can be run hard.
+#
+# **Next:** [chapter 4](04_generalise.ipynb), *Does it generalise?*, takes such a model to trees far larger than those
+# it was trained on, and asks why it fails there.
