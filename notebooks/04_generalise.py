@@ -316,24 +316,31 @@ show(*draw_copies(models))
 # number of copies hardly matters.
 
 # %% [markdown]
-# The nodes themselves show it too. How far does the value of the right half move, when one copy becomes k?
-#
-# $$\Delta(k) = \frac{\lVert \bar h(k) - \bar h(1) \rVert}{\lVert \bar h(1) \rVert}$$
-#
-# with $\bar h(k)$ the mean over 200 inputs of the root's right child.
+# What do such nodes hold? Here are all values of the inner nodes with 8 leaves or more below them, in 200 trees.
 
 
 # %%
-def right_half(model, k):
-    inputs = with_copies(k)
-    return np.array(model.memory.grow(inputs["symbols"], inputs["lengths"]))[:, 3].mean(axis=0)
+def high_values(model, n=256):
+    inputs = with_copies(8)
+    return np.array(model.memory.grow(inputs["symbols"], inputs["lengths"]))[:, 1 : n // 4].ravel()
 
 
-print(f"{'copies k':>30}", *(f"{k:6}" for k in COPIES))
-for label, model in models.items():
-    start = right_half(model, 1)
-    moves = [np.linalg.norm(right_half(model, k) - start) / np.linalg.norm(start) for k in COPIES]
-    print(f"{label:>30}", *(f"{move:6.2f}" for move in moves))
+def draw_values(models):
+    figure, axes = plt.subplots(1, len(models), figsize=(8, 3.2), layout="constrained")
+    for ax, (label, model), color in zip(axes, models.items(), ("#E69F00", "#0072B2")):
+        values = high_values(model)
+        ax.hist(values, bins=40, weights=np.full(len(values), 100 / len(values)), color=color)
+        ax.set(title=label, xlabel="value in a node (no unit)", ylabel="share of all values (%)")
+    return figure, "Histograms of node values. ReLU: a peak at 0 and a long tail. Digital: peaks at -1 and 1."
+
+
+show(*draw_values({label: model for label, model in models.items() if "curriculum" in label}))
+share = np.mean(np.abs(high_values(mended)) == 1)
+print(f"digital nodes: {share:.0%} of the values are exactly -1 or 1")
+
+# %% [markdown]
+# **What to notice.** A ReLU value can be anything from 0 up, and JOIN takes it as a *how much*. A digital value is one
+# of two, with few in between: a yes or a no. A yes stays a yes, whether one leaf said it or thirty.
 
 # %% [markdown]
 # ## The whole table
