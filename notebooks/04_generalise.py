@@ -311,9 +311,10 @@ show(*draw_copies(models))
 
 
 # %% [markdown]
-# **What to notice.** With ReLU nodes a curriculum alone moves the trouble to larger n: a few copies are learned, many are
-# not. Such a model is the better one at the n it was trained on, and the worse one beyond. With digital nodes the
-# number of copies hardly matters.
+# **What to notice.** With ReLU nodes the curriculum alone helps much, and yet the root still errs in part of these inputs;
+# how often depends on the number of copies, but no longer simply grows with it. Such a model is the better one at the n
+# it was trained on, and the worse one beyond. With digital nodes the number of copies does not matter here. (We took away
+# saturation and noise together; which of the two does more, this picture cannot say.)
 
 # %% [markdown]
 # What do such nodes hold? Here are all values of the inner nodes with 8 leaves or more below them, in 200 trees.
