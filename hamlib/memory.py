@@ -41,7 +41,7 @@ PRESETS = {
     ),
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
-    "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=1.0),
+    "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
 }
 
 

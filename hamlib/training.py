@@ -71,6 +71,7 @@ RECIPES = {
         sizes=(8, 16, 32),
         mixed=True,
         learning_rate=(0.003, 0.00006),
+        epochs=80,
     ),
 }
 
@@ -152,10 +153,10 @@ class Curriculum(keras.callbacks.Callback):
 
 
 class FallingNoise(keras.callbacks.Callback):
-    """Lets the noise of JOIN fall to zero over a run: digital values are learned early, fine print late.
+    """Lets the noise of JOIN fall to zero over the first half of a run: digital values early, fine print late.
 
     Args:
-        epochs: of the whole run; epoch k has (1 - k / epochs) of the first noise.
+        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
     """
 
     def __init__(self, epochs):
@@ -165,7 +166,7 @@ class FallingNoise(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         memory = self.model.memory
         if memory.join.noise is not None:
-            memory.join.noise.assign(memory.config["join_noise"] * (1 - epoch / self.epochs))
+            memory.join.noise.assign(memory.config["join_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
 class Checkpoints(keras.callbacks.Callback):
