@@ -21,6 +21,8 @@ def _import_tensorflow_quietly():
     _os.dup2(nowhere, 2)
     try:
         import tensorflow
+
+        tensorflow.config.list_physical_devices()  # where a CPU build says that it has found no GPU driver
     finally:
         _os.dup2(stderr, 2)
         _os.close(stderr)
