@@ -195,7 +195,7 @@ def draw_frames(frames, *, unit=VALUE):
 
 
 def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, node_labels=None, title=None):
-    """Return in words what `draw_tree` draws of the same arguments: ``"... Path right, left, right to leaf 5."``"""
+    """Return in words what `draw_tree` draws of the same arguments, such as "Path right, left to leaf 2"."""
     return _words(*_check(nodes, n, path, p), leaf_labels, node_labels, title)
 
 
@@ -225,7 +225,7 @@ def _words(n, nodes, path, p, leaf_labels, node_labels, title):
 
 
 def show(figure, alt=None):
-    """Show any Matplotlib Figure in a notebook with ``alt``, what it shows in words, and close it.
+    """Show a Matplotlib ``figure`` in a notebook with ``alt``, what it shows in words, and close it.
 
     The words become the output's metadata, ``{"image/png": {"alt": alt}}``, and its plain text. They may
     be left out for the figures of this module.

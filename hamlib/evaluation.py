@@ -102,6 +102,9 @@ PUBLISHED = {
 def measure(model, task):
     """Count wrong answers at every n of `TEST_EXAMPLES`, soft and hard: a seed's entry in the ledger.
 
+    Args:
+        model, task: as in `wrong_rate`.
+
     Returns:
         ``{attention: {n: [wrong, examples]}}``.
     """

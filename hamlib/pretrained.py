@@ -25,6 +25,10 @@ def file_hash(path):
 def load_weights(model, path):
     """Load a ``.weights.h5`` file into a model of the same shape.
 
+    Args:
+        model: the model that gets the weights.
+        path: of the file.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is no weight file, is truncated, or belongs to another model.

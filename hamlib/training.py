@@ -121,7 +121,13 @@ def compile_model(model, recipe, jit_compile=True):
 def stream(task, n, batch_size, seed, first_step=0, lengths=None):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
-    Arguments are those of `Task.examples`; yields ``(inputs, targets)``.
+    Args:
+        task: a `Task`.
+        n, batch_size, seed, lengths: as in `Task.examples`.
+        first_step: the step of the first batch.
+
+    Returns:
+        a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
     return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths)).prefetch(16)

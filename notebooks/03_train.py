@@ -251,7 +251,7 @@ show(draw_frames([
 # all that a run depends on; the folder holds its state. After each epoch it saves the weights, the optimiser's moments
 # and the number of the epoch. Nothing else is needed, because the examples are a function of the step.
 
-# %%
+# %% tags=["slow"]
 SHORT = dataclasses.replace(RECIPES["smallest-2016"], epochs=8, steps=500, validation_steps=40)
 workshop = tempfile.TemporaryDirectory()
 home = Path(workshop.name)
@@ -273,7 +273,7 @@ print("same losses as `fit` above:", np.allclose(unbroken["loss"], losses, rtol=
 # Now the same run as a program of its own. With a second argument it kills itself: SIGKILL, the signal that no
 # program can catch, in the middle of an epoch. Nothing gets the chance to tidy up.
 
-# %%
+# %% tags=["slow"]
 PROGRAM = '''
 import dataclasses, os, signal, sys
 from hamlib.training import RECIPES, train
@@ -302,7 +302,7 @@ print("whole epochs in the log:", len(killed["loss"]), "of 8; it died in epoch",
 # Steps 1,501 to 1,750 are lost: they were never saved. Start the **same command** again. It finds the folder, loads
 # the last whole epoch, and asks the stream for the batch of step 1,500, the very one that came next before.
 
-# %%
+# %% tags=["slow"]
 print("exit status:", run())
 resumed = read_log("broken")
 print("loss, unbroken:", unbroken["loss"].round(6))
@@ -312,7 +312,7 @@ for column in ("loss", "val_loss", "val_wrong"):
     assert np.allclose(unbroken[column], resumed[column], rtol=1e-4, atol=1e-7)
 
 
-# %%
+# %% tags=["slow"]
 def draw_overlay(at):
     figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     epochs = np.arange(1, 9)
@@ -341,7 +341,7 @@ show(*draw_overlay(at=1750 / 500))
 # We trained softly. But the same weights can also be walked hard: go right where SEARCH > 0.5, and read one leaf.
 # A hard access needs $\log_2 n$ decisions instead of n − 1.
 
-# %%
+# %% tags=["slow"]
 for attention in ("soft", "hard"):
     print(f"{attention}: {wrong_rate(trained, task, n=8, examples=10_000, attention=attention)}")
 workshop.cleanup()

@@ -53,9 +53,10 @@ def train_here(recipe, name):
     return train(recipe, Path(workshop.name) / name, seed=0, verbose=0)[0]
 
 
+# %% tags=["slow"]
 plain = train_here(dataclasses.replace(RECIPES["smallest-2016"], epochs=10, validation_steps=20), "plain")
 
-# %%
+# %% tags=["slow"]
 SIZES = (8, 16, 32, 64, 256)
 
 
@@ -116,7 +117,7 @@ def first_errors(model, n, count=2000):
     return np.array(found).reshape(-1, 5)
 
 
-# %%
+# %% tags=["slow"]
 for n in (8, 32, 256):
     height, left, right, copies_left, copies_right = first_errors(plain, n).T
     tie = left == right
@@ -124,7 +125,7 @@ for n in (8, 32, 256):
     print(f"with {copies_left[tie].mean():.1f} copies of the key on the left, {copies_right[tie].mean():.1f} on the right")
 
 
-# %%
+# %% tags=["slow"]
 def draw_errors(model, n):
     height, left, right, *_ = first_errors(model, n).T
     kinds = {
@@ -203,6 +204,7 @@ def goes_right(model):
     return np.array([100 * np.mean(paths(model, with_copies(k))[:, 1] == 3) for k in COPIES])
 
 
+# %% tags=["slow"]
 print("copies on the right:", COPIES)
 print("wrong at the root (%):", goes_right(plain))
 
@@ -220,10 +222,12 @@ print("wrong at the root (%):", goes_right(plain))
 # 1. **A curriculum** (Sec. 3.3): n = 8, then 16, then 32, each once the one before is mastered. Lengths are mixed, so
 #    that small trees are not forgotten. Depth and second copies are seen in training.
 # 2. **Nodes that saturate.** A wider, two-layer JOIN; its values are normalised and cut off at −1 and 1.
-# 3. **Noise.** In training only, uniform noise ε is added before the cut:
+# 3. **Noise.** In training only, uniform noise ε is added before the cut. It falls to zero over the first half of a run:
+#    digital values first, fine print later.
 #
 # $$h = \mathrm{clip}\big(\mathrm{LayerNorm}(W_2\, \mathrm{ReLU}(W_1 [h_l; h_r] + b_1) + b_2) + \varepsilon,\; -1,\; 1\big)$$
-#
+
+# %% [markdown]
 # A value in between is blurred by ε; a value far outside is cut to the same ±1 as before. So only what is *digital* gets
 # through, and a digital value does not add up small errors, however often it is copied upwards.
 
@@ -239,7 +243,7 @@ print("memory:", preset(full.memory))
 # We run it, much shortened, with a faster learning rate that falls sooner. The curriculum moves on when the validation
 # error is under the recipe's threshold.
 
-# %%
+# %% tags=["slow"]
 SHORT = dict(epochs=16, steps=500, validation_steps=20, learning_rate=(0.006, 0.0003))
 mended = train_here(dataclasses.replace(full, **SHORT), "mended")
 
@@ -247,7 +251,7 @@ with open(Path(workshop.name) / "mended" / "log.csv") as file:
     log = {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
 
 
-# %%
+# %% tags=["slow"]
 def draw_curriculum(log):
     figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     epochs = np.arange(1, len(log["n"]) + 1)
@@ -266,15 +270,14 @@ def draw_curriculum(log):
 
 show(*draw_curriculum(log))
 
-# %%
+# %% tags=["slow"]
 rows.append(row("curriculum + digital nodes, live", mended))
 print(table_text(rows))
 
 # %% [markdown]
-# **What to notice.** This model never saw a tree of more than 32 leaves, yet it does not decay with n. What it still gets
-# wrong, it gets wrong at small n: comparisons between close keys that so short a run has not finished learning (the
-# larger n, the rarer a large smallest key). Depth is no longer the trouble. The full recipe trains longer and removes
-# these errors too.
+# **What to notice.** This model never saw a tree of more than 32 leaves, yet it does not decay with n. The few answers that
+# it still gets wrong are as few at n = 256 as at n = 8: so short a run has not finished learning. Depth is no longer the
+# trouble. The full recipe trains longer and removes these errors too.
 
 # %% [markdown]
 # ## Was it the nodes, or only more training?
@@ -282,7 +285,7 @@ print(table_text(rows))
 # Take the second and the third mend away again: ReLU nodes without noise. All else stays: width, normalisation,
 # curriculum, steps and seed.
 
-# %%
+# %% tags=["slow"]
 PRESETS["book-relu"] = preset("book") | dict(node_activation="relu", join_noise=0.0)
 drifting = train_here(dataclasses.replace(full, **SHORT, memory="book-relu"), "drifting")
 workshop.cleanup()
@@ -290,7 +293,7 @@ rows.insert(-1, row("curriculum + ReLU nodes, live", drifting))
 print(table_text(rows))
 
 
-# %%
+# %% tags=["slow"]
 def draw_copies(models):
     figure, ax = plt.subplots(figsize=(7, 3.8), layout="constrained")
     for (label, model), color, mark in zip(models.items(), ("#D55E00", "#E69F00", "#0072B2"), "so^"):
@@ -320,7 +323,7 @@ show(*draw_copies(models))
 # What do such nodes hold? Here are all values of the inner nodes with 8 leaves or more below them, in 200 trees.
 
 
-# %%
+# %% tags=["slow"]
 def high_values(model, n=256):
     inputs = with_copies(8)
     return np.array(model.memory.grow(inputs["symbols"], inputs["lengths"]))[:, 1 : n // 4].ravel()
@@ -340,8 +343,8 @@ share = np.mean(np.abs(high_values(mended)) == 1)
 print(f"digital nodes: {share:.0%} of the values are exactly -1 or 1")
 
 # %% [markdown]
-# **What to notice.** A ReLU value can be anything from 0 up, and JOIN takes it as a *how much*. A digital value is one
-# of two, with few in between: a yes or a no. A yes stays a yes, whether one leaf said it or thirty.
+# **What to notice.** A ReLU value can be anything from 0 up, and JOIN takes it as a *how much*. A digital value is, most
+# of the time, one of two: a yes or a no. A yes stays a yes, whether one leaf said it or thirty.
 
 # %% [markdown]
 # ## The whole table
