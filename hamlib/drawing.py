@@ -195,7 +195,11 @@ def draw_frames(frames, *, unit=VALUE):
 
 
 def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, node_labels=None, title=None):
-    """Return in words what `draw_tree` draws of the same arguments, such as "Path right, left to leaf 2"."""
+    """Return in words what `draw_tree` draws, such as "Path right, left to leaf 2".
+
+    Args:
+        nodes, n, path, p, leaf_labels, node_labels, title: as in `draw_tree`.
+    """
     return _words(*_check(nodes, n, path, p), leaf_labels, node_labels, title)
 
 

@@ -320,10 +320,12 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         ``(model, checkpoints)``: the model with its best weights, and the run's `Checkpoints`.
 
     Raises:
-        ValueError: the folder holds another run.
+        ValueError: the folder holds another run, or a bad seed.
+        OSError: the folder cannot be written.
     """
-    folder = open_run(folder, recipe, seed)
     task = get_task(recipe.task)
+    stream_seed(seed, "train")  # a bad seed must leave no folder behind
+    folder = open_run(folder, recipe, seed)
     keras.utils.set_random_seed(seed)
     model = build(recipe)
     compile_model(model, recipe, jit_compile)
