@@ -99,7 +99,8 @@ def compile_model(model, recipe, jit_compile=True):
     Args:
         model: a model for the recipe's task.
         recipe: a `Recipe`.
-        jit_compile: whether XLA compiles the training step; False to look into it step by step.
+        jit_compile: whether XLA compiles the training step; False to look into it step by step. The
+            noise of JOIN is drawn differently then: a run repeats itself, but not across this switch.
     """
     task = get_task(recipe.task)
 

@@ -39,7 +39,7 @@ def public_names():
                         yield f"{name}.{key}.{method}", function
 
 
-@pytest.mark.parametrize(("name", "thing"), public_names())
+@pytest.mark.parametrize(("name", "thing"), list(public_names()))
 def test_every_public_name_is_explained(name, thing):
     text = inspect.getdoc(thing)
     assert text and text.split("\n")[0].endswith((".", ":")), f"{name} needs a docstring that begins with a sentence"

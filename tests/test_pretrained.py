@@ -94,7 +94,7 @@ def test_the_ledger_still_holds():
             if int(n) <= 1024:
                 again = wrong_rate(model, get_task("smallest"), int(n), min(examples, 500), seed=1, attention=attention)
                 low, high = again.interval
-                assert low <= 100 * (1 - wrong / examples) <= high
+                assert low <= 100 * (1 - wrong / examples) <= high + 1e-9
 
 
 def test_weights_that_are_no_weights(tmp_path):

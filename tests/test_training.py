@@ -154,6 +154,7 @@ def test_one_step_is_the_same_with_and_without_xla(loss):
         keras.utils.set_random_seed(0)
         model = build(recipe)
         compile_model(model, recipe, jit_compile)
+        model.memory.join.noise.assign(0.0)  # XLA draws other numbers from the same seed
         batch = stream(get_task("smallest"), 8, 50, seed=0).take(1)
         losses.append(model.fit(batch, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"][0])
         weights.append(model.get_weights())
