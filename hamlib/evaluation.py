@@ -70,7 +70,7 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
         raise ValueError(f"examples: got {examples!r}; expected a positive integer")
     test_seed = stream_seed(seed, "test")
     batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
-    task.examples(n, 1, test_seed, 0, lengths)  # bad arguments speak before anything is compiled
+    task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
 
     @tf.function
     def judge(step):

@@ -66,6 +66,20 @@ class Task:
         Raises:
             ValueError: n is no power of two, the batch is empty, or lengths outside [1, n].
         """
+        pairs = self.check_request(n, batch_size, lengths)
+        return self._draw(
+            int(n), int(batch_size), tf.cast(tf.stack([seed, step]), tf.int64), tf.constant(pairs, tf.int32)
+        )
+
+    def check_request(self, n, batch_size, lengths=None):
+        """Return ``lengths`` as pairs ``[k, 2]``, or say which argument of `examples` is wrong.
+
+        Args:
+            n, batch_size, lengths: as in `examples`.
+
+        Raises:
+            ValueError: as in `examples`.
+        """
         n = check_power_of_two(n)
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size: got {batch_size!r}; expected a positive integer")
@@ -74,7 +88,7 @@ class Task:
             raise ValueError(f"lengths: got {lengths!r}; expected (low, high) or a sequence of such pairs, integers")
         if (pairs[:, 0] < 1).any() or (pairs[:, 1] > n).any() or (pairs[:, 0] > pairs[:, 1]).any():
             raise ValueError(f"lengths: got {lengths!r}; expected 1 <= low <= high <= n = {n}")
-        return self._draw(n, int(batch_size), tf.cast(tf.stack([seed, step]), tf.int64), tf.constant(pairs, tf.int32))
+        return pairs
 
     # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
     @tf.function(jit_compile=True, reduce_retracing=False)
