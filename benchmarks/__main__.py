@@ -1,6 +1,6 @@
 """A training step of *select the smallest* beside the matrix products it contains, and beside eager mode.
 
-``python -m benchmarks`` (about two minutes). Times are medians over interleaved rounds of one run; quote
+``python -m benchmarks`` (about four minutes). Times are medians over interleaved rounds of one run; quote
 the ratios, since a machine's speed drifts.
 """
 
