@@ -93,8 +93,8 @@ def _train(options):
     print(evaluation.table_text(published + rows))
 
 
-def _rate(model, task, n, attention, examples=2500):
-    return evaluation.wrong_rate(model, task, n, min(examples, 2**19 // n), attention=attention)
+def _rate(model, task, n, attention):
+    return evaluation.wrong_rate(model, task, n, min(2500, 2**19 // n), attention=attention)
 
 
 def _evaluate(options):
