@@ -62,14 +62,14 @@ def check_attention(attention):
         raise ValueError(f"attention: unknown {attention!r}; known: {', '.join(ATTENTIONS)}")
 
 
-def check_power_of_two(n):
+def check_power_of_two(n, name="n"):
     """Return ``n``, the number of leaves, as an int.
 
     Raises:
-        ValueError: ``n`` is not an integer power of two (1, 2, 4, ...).
+        ValueError: ``n`` is not an integer power of two (1, 2, 4, ...); the message calls it ``name``.
     """
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 or n & (n - 1):
-        raise ValueError(f"n: got {n!r}; a full binary tree needs a power of two (1, 2, 4, 8, ...) leaves")
+        raise ValueError(f"{name}: got {n!r}; a full binary tree needs a power of two (1, 2, 4, 8, ...) leaves")
     return int(n)
 
 
@@ -120,8 +120,11 @@ class MLP(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.built = True
 
-    def call(self, inputs, query=None, training=False):
-        """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``."""
+    def call(self, inputs, query=None, noise=None):
+        """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``.
+
+        ``noise[batch, k, units]`` is added before the activation.
+        """
         x = self.first(inputs)
         if query is not None:
             x = x + self.query(query)[:, None, :]
@@ -129,10 +132,19 @@ class MLP(keras.layers.Layer):
             x = self.last(ops.relu(x))
         if self.norm:
             x = self.norm(x)
-        if training and self.noise is not None:
-            # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
-            x = x + self.noise * tf.random.stateless_uniform(ops.shape(x), self.seeds.next(), -1, 1, alg="philox")
+        if noise is not None:
+            x = x + noise
         return self.activation(x)
+
+    def draw_noise(self, shape):
+        """Draw uniform noise of a shape; zeros, at no cost, once the noise has fallen to zero."""
+        seed = self.seeds.next()
+        # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
+        return ops.cond(
+            self.noise > 0,
+            lambda: self.noise * tf.random.stateless_uniform(shape, seed, -1, 1, alg="philox"),
+            lambda: tf.zeros(shape),
+        )
 
 
 def _dense(input_width, units, bias):
@@ -229,12 +241,23 @@ class TreeMemory(keras.layers.Layer):
 
     # -- building the tree ------------------------------------------------------------------------
 
-    def grow(self, symbols, lengths):
+    def draw_noise(self, batch, n):
+        """Draw the noise of JOIN for a batch of trees: a list of ``[batch, k, d]``, one a level, lowest first.
+
+        Empty where the memory has no noise.
+        """
+        if self.join.noise is None:
+            return []
+        return [self.join.draw_noise((batch, n >> level, self.node_width)) for level in range(1, n.bit_length())]
+
+    def grow(self, symbols, lengths, noise=()):
         """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
 
         Args:
             symbols: ``[batch, n, b]``; n is a power of two. What stands past an input's end is ignored.
             lengths: ``[batch]``, ints, m of each input; the leaves past the first m are zero vectors.
+                Or ``[batch, n]``, bools, which leaves hold the input; the others are zero vectors.
+            noise: what `draw_noise` returned.
 
         Returns:
             ``nodes[batch, 2n, d]``.
@@ -245,15 +268,17 @@ class TreeMemory(keras.layers.Layer):
         if len(symbols.shape) != 3 or symbols.shape[2] != self.symbol_width:
             raise ValueError(f"symbols: got shape {tuple(symbols.shape)}; expected [batch, n, b={self.symbol_width}]")
         n = check_power_of_two(symbols.shape[1])
-        is_input = ops.arange(n)[None, :] < ops.cast(lengths, "int32")[:, None]
-        return self.join_all(ops.where(is_input[..., None], self.embed(symbols), 0.0))
+        filled = ops.convert_to_tensor(lengths)
+        if len(filled.shape) == 1:
+            filled = ops.arange(n)[None, :] < ops.cast(filled, "int32")[:, None]
+        return self.join_all(ops.where(filled[..., None], self.embed(symbols), 0.0), noise)
 
-    def join_all(self, leaves):
-        """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs."""
+    def join_all(self, leaves, noise=()):
+        """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs, under `draw_noise`'s noise."""
         levels = [leaves]
         while levels[0].shape[1] > 1:
             pairs = ops.reshape(levels[0], (-1, levels[0].shape[1] // 2, 2 * self.node_width))
-            levels.insert(0, self.join(pairs))
+            levels.insert(0, self.join(pairs, noise=noise[len(levels) - 1] if noise else None))
         unused = ops.zeros_like(levels[0])
         return ops.concatenate([unused, *levels], axis=1)
 
@@ -309,7 +334,7 @@ class TreeMemory(keras.layers.Layer):
         n = nodes.shape[1] // 2
         return read_leaves(nodes[:, n:], where)
 
-    def write(self, nodes, where, query):
+    def write(self, nodes, where, query, noise=()):
         """Replace the attended leaf by WRITE(h_a, query), then JOIN again what depends on it.
 
         Soft (Appendix A): every leaf becomes ``p * WRITE(h, query) + (1 - p) * h`` and all inner
@@ -319,6 +344,7 @@ class TreeMemory(keras.layers.Layer):
             nodes: ``[batch, 2n, d]``.
             where: what `attend` returned.
             query: ``[batch, l]``.
+            noise: what `draw_noise` returned; only a soft write has it.
 
         Returns:
             the new nodes, ``[batch, 2n, d]``.
@@ -332,7 +358,7 @@ class TreeMemory(keras.layers.Layer):
             return self._write_hard(nodes, where, query)
         leaves = nodes[:, nodes.shape[1] // 2 :]
         p = where[..., None]
-        return self.join_all(p * self._written(leaves, query) + (1 - p) * leaves)
+        return self.join_all(p * self._written(leaves, query) + (1 - p) * leaves, noise)
 
     def _write_hard(self, nodes, path, query):
         value = self._written(_rows(nodes, path[:, -1:]), query)

@@ -1,37 +1,62 @@
 """Models: a tree memory with something that asks it questions.
 
 `RawHAM` (Sec. 4.3) has no controller: the query of an access is an operation from outside, or a
-zero vector where nothing is asked, as in *select the smallest* of the 2016 code.
+zero vector where nothing is asked, as in the 2016 code. `HAM` (Sec. 3.1) has one: an LSTM, whose state asks.
 """
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import ATTENTIONS, MLP, TreeMemory, check_attention, read_leaves
+from hamlib.memory import MLP, TreeMemory, check_attention, read_leaves
 
 OUTPUTS = ("symbols", "mlp")
 
 
-class _Access(keras.layers.Layer):
-    """One access as a Keras RNN cell: attend -> read -> write. Its state is (nodes, symbols)."""
+class _Step(keras.layers.Layer):
+    """A function ``(inputs, states) -> (outputs, states)`` as a Keras RNN cell."""
 
-    state_size = [1, 1]  # the state is always given, and its true size follows n
-
-    def __init__(self, memory, output, attention, **kwargs):
-        super().__init__(**kwargs)
-        self.memory, self.output_mlp, self.attention = memory, output, attention
+    def __init__(self, step, states):
+        super().__init__()
+        self.step, self.state_size = step, [1] * states  # the states are always given, and their true size follows n
         self.built = True
 
-    def call(self, query, states):
-        nodes, symbols = states
-        where = self.memory.attend(nodes, query, self.attention)
-        if self.output_mlp:
-            answer = self.output_mlp(self.memory.read(nodes, where)[:, None])[:, 0]
-        else:
-            answer = read_leaves(symbols, where)
-        if self.memory.writable:
-            nodes = self.memory.write(nodes, where, query)
-        return answer, [nodes, symbols]
+    def call(self, inputs, states):
+        return self.step(inputs, states)
+
+
+def _repeat(step, inputs, states, constants, variables=None):
+    """Apply ``step(inputs_t, states, constants) -> (outputs_t, states)`` along ``inputs[batch, T, k]``.
+
+    With ``variables``, the trainable ones, a compiled loop keeps only the states for the gradient, and the rest
+    of a step is computed once more on the way back. That halves the time of a training step, which goes into
+    keeping more than into computing. All that a step uses must then enter it as an argument.
+
+    Returns:
+        ``outputs[batch, T, b]``.
+    """
+    if inputs.shape[1] == 1:
+        return step(inputs[:, 0], states, constants)[0][:, None]
+
+    def plain(inputs_t, states):
+        return step(inputs_t, states, constants)
+
+    others = [*constants, *map(ops.convert_to_tensor, variables or [])]
+    first, last = len(states), len(states) + len(constants)
+
+    @keras.remat
+    def again(inputs_t, *tensors):
+        with keras.StatelessScope(state_mapping=list(zip(variables, tensors[last:], strict=True))):
+            outputs_t, after = step(inputs_t, tensors[:first], tensors[first:last])
+        return outputs_t, *after
+
+    def recomputed(inputs_t, states):
+        outputs_t, *after = again(inputs_t, *states, *others)
+        return outputs_t, after
+
+    compiled = not tf.executing_eagerly()  # run eagerly, `keras.remat` counts the weights' gradients twice
+    cell = _Step(recomputed if variables and compiled else plain, len(states))
+    return keras.layers.RNN(cell, return_sequences=True)(inputs, initial_state=list(states))
 
 
 @keras.saving.register_keras_serializable("hamlib")
@@ -49,7 +74,8 @@ class RawHAM(keras.Model):
 
     Call arguments:
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
-            input; and, unless there is but one access with a zero query, ``queries[batch, T, l]``.
+            input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
+            ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -68,10 +94,6 @@ class RawHAM(keras.Model):
             self.output_mlp = MLP(
                 self.memory.node_width, self.memory.symbol_width, hidden=output_hidden, activation="sigmoid"
             )
-        self.accesses = {
-            attention: keras.layers.RNN(_Access(self.memory, self.output_mlp, attention), return_sequences=True)
-            for attention in ATTENTIONS
-        }
         self.built = True
 
     def get_config(self):
@@ -84,10 +106,83 @@ class RawHAM(keras.Model):
 
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
-        symbols = inputs["symbols"]
-        state = [self.memory.grow(symbols, inputs["lengths"]), symbols]
-        if "queries" in inputs:
-            return self.accesses[attention](inputs["queries"], initial_state=state)
-        no_query = ops.zeros_like(state[0][:, 0, :1]) @ ops.zeros((1, self.memory.query_width))
-        answer, _ = self.accesses[attention].cell(no_query, state)
-        return answer[:, None]
+        memory, symbols = self.memory, inputs["symbols"]
+        noise = memory.draw_noise(*ops.shape(symbols)[:2]) if training else []
+        nodes = memory.grow(symbols, inputs.get("filled", inputs["lengths"]), noise)
+        queries = inputs.get("queries", nodes[:, :1, :0])  # one access with nothing asked
+        if queries.shape[2] == 0:
+            queries = queries @ ops.zeros((0, memory.query_width))
+
+        def access(query, states, constants):
+            (nodes,), (symbols, *noise) = states, constants
+            where = memory.attend(nodes, query, attention)
+            if self.output_mlp:
+                answer = self.output_mlp(memory.read(nodes, where)[:, None])[:, 0]
+            else:
+                answer = read_leaves(symbols, where)
+            return answer, [memory.write(nodes, where, query, noise) if memory.writable else nodes]
+
+        return _repeat(access, queries, [nodes], [symbols, *noise], self.trainable_variables if training else None)
+
+
+@keras.saving.register_keras_serializable("hamlib")
+class HAM(keras.Model):
+    """LSTM+HAM (Sec. 3.1, Fig. 1): an LSTM whose state is the query of each access, and whose input is what is read.
+
+    Args:
+        memory: a `TreeMemory`, or its config; l, the LSTM's width, is its ``query_width``.
+        answer_width: b, bits of an output symbol.
+        accesses: η, memory accesses for each output symbol.
+
+    Raises:
+        ValueError: ``accesses`` or ``answer_width`` is not a positive integer.
+
+    Call arguments:
+        inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
+            input (or ``filled[batch, n]``, the leaves that hold it); and, unless T = 1,
+            ``queries[batch, T, 0]``, whose T says how many output symbols are wanted.
+        attention: ``"soft"`` or ``"hard"``.
+        training: whether the memory's noise is on.
+
+    Returns:
+        ``[batch, T, b]``, the probability that each output bit is 1.
+    """
+
+    def __init__(self, memory, answer_width, accesses=1, **kwargs):
+        super().__init__(**kwargs)
+        for name, value in dict(answer_width=answer_width, accesses=accesses).items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: got {value!r}; expected a positive integer")
+        self.memory = memory if isinstance(memory, TreeMemory) else TreeMemory(**memory)
+        self.answer_width, self.accesses = answer_width, accesses
+        self.controller = keras.layers.LSTMCell(self.memory.query_width)
+        self.controller.build((None, self.memory.node_width))
+        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
+        self.output_layer.build((None, self.memory.query_width))
+        self.built = True
+
+    def get_config(self):
+        memory = keras.saving.serialize_keras_object(self.memory)
+        return super().get_config() | dict(memory=memory, answer_width=self.answer_width, accesses=self.accesses)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**(config | {"memory": keras.saving.deserialize_keras_object(config["memory"])}))
+
+    def call(self, inputs, attention="soft", training=False):
+        check_attention(attention)
+        memory, symbols = self.memory, inputs["symbols"]
+        noise = memory.draw_noise(*ops.shape(symbols)[:2]) if training else []
+        nodes = memory.grow(symbols, inputs.get("filled", inputs["lengths"]), noise)
+
+        def output_symbol(_, states, noise):
+            nodes, h, c = states
+            for _ in range(self.accesses):
+                where = memory.attend(nodes, h, attention)
+                h, (h, c) = self.controller(memory.read(nodes, where), [h, c])
+                nodes = memory.write(nodes, where, h, noise)
+            return self.output_layer(h), [nodes, h, c]
+
+        steps = inputs.get("queries", nodes[:, :1, :0])  # one output symbol
+        start = [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0])]
+        return _repeat(output_symbol, steps, start, noise, self.trainable_variables if training else None)

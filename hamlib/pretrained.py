@@ -17,9 +17,12 @@ from hamlib.training import Recipe, build, write_whole
 FOLDER = Path(__file__).parent / "pretrained"
 
 
-def file_hash(path):
-    """Return the SHA-256 of a file, as hexadecimal digits."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def weights_hash(model):
+    """Return the SHA-256 of a model's trainable weights, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for weight in model.trainable_variables:
+        digest.update(np.asarray(weight).tobytes())
+    return digest.hexdigest()
 
 
 def load_weights(model, path):
@@ -74,11 +77,8 @@ class Pretrained:
             ValueError: an argument of a wrong shape, type or value; the message says which.
         """
         check_attention(attention)
-        symbols, lengths = self.task.check_inputs(symbols, lengths)
-        m = symbols.shape[1]
-        n = 1 << (m - 1).bit_length()
-        symbols = np.pad(symbols, ((0, 0), (0, n - m), (0, 0)))
-        outputs = self.model({"symbols": symbols, "lengths": lengths}, attention=attention)
+        inputs = self.task.inputs(*self.task.check_inputs(symbols, lengths))
+        outputs = self.model(inputs, attention=attention)
         return np.asarray(outputs).round().astype("int8")
 
 
@@ -94,7 +94,7 @@ def ship(name, weights, card):
     load_weights(model, weights)
     shipped = FOLDER / f"{name}.weights.h5"
     write_whole(shipped, model.save_weights)
-    card = card | {"sha256": file_hash(shipped)}
+    card = card | {"sha256": weights_hash(model)}
     write_whole(FOLDER / f"{name}.json", lambda path: path.write_text(json.dumps(card, indent=1) + "\n"))
 
 
@@ -119,9 +119,9 @@ def load_pretrained(name):
         raise ValueError(f"name: unknown {name!r}; known: {', '.join(names())}")
     card = json.loads((FOLDER / f"{name}.json").read_text())
     weights = FOLDER / f"{name}.weights.h5"
-    if file_hash(weights) != card["sha256"]:
-        raise ValueError(f"weights: {weights} is not the file that its card describes (SHA-256 differs)")
     recipe = Recipe.from_json(card["recipe"])
     model = build(recipe)
     load_weights(model, weights)
+    if weights_hash(model) != card["sha256"]:
+        raise ValueError(f"weights: {weights} does not hold the weights that its card describes (SHA-256 differs)")
     return Pretrained(model, get_task(recipe.task), card)

@@ -36,40 +36,78 @@ class Task:
 
     Attributes:
         name: what the task is called on the command line.
-        symbol_width: b, bits of an input symbol.
-        columns: the parts of a symbol and their widths in bits, for people and pictures.
+        columns: the parts of an input symbol and their widths in bits, for people and pictures.
+        answer_columns: the same of an output symbol.
+        symbol_width, answer_width: b, the bits of an input symbol and of an output symbol.
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
+        shortest: the shortest input that makes sense, in symbols.
     """
 
     name: str
     columns: dict
-    writes: bool
+    answer_columns: dict
+    writes = True
+    shortest = 1
 
     @property
     def symbol_width(self):
         return sum(self.columns.values())
 
-    def examples(self, n, batch_size, seed, step, lengths=None):
+    @property
+    def answer_width(self):
+        return sum(self.answer_columns.values())
+
+    def answer_length(self, m):
+        """T, how many output symbols the longest answer to inputs of at most m symbols has."""
+        return m
+
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
-            n: leaves of the tree, a power of two; inputs are padded with zeros to n symbols.
+            n: the longest input, a power of two; shorter ones are padded with zeros.
             batch_size: sequences in the batch.
             seed, step: which batch; the same two always give the same one.
             lengths: how long the inputs are: None, all of length n; a pair (low, high), uniform on
                 [low, high]; or a sequence of pairs, each input first draws its pair.
+            leaves: None, the tree has n leaves and the first m hold the input. Else the number of its
+                leaves, a power of two: half of the inputs stand at the front, the others at random
+                leaves, in order, so that a short input meets a deep tree.
+            answers: None, or the number of output symbols that are asked at most: the answer's beginning.
 
         Returns:
-            ``(inputs, targets)``: inputs a dict of ``symbols[batch, n, b]`` float32 0/1 and
-            ``lengths[batch]`` int32; targets ``[batch, T, b]`` float32 0/1.
+            ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
+            ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
+            leaves that hold the input; and unless T = 1, ``queries[batch, T, 0]``, which says only how
+            many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past the end
+            of an answer, where nothing is judged.
 
         Raises:
-            ValueError: n is no power of two, the batch is empty, or lengths outside [1, n].
+            ValueError: n or leaves no power of two, fewer leaves than n, the batch is empty, or lengths
+                outside [shortest, n].
         """
         pairs = self.check_request(n, batch_size, lengths)
-        return self._draw(
-            int(n), int(batch_size), tf.cast(tf.stack([seed, step]), tf.int64), tf.constant(pairs, tf.int32)
-        )
+        if leaves is not None and check_power_of_two(leaves, "leaves") < n:
+            raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
+        seed = tf.cast(tf.stack([seed, step]), tf.int64)
+        inputs, targets = self._draw(int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), leaves)
+        targets = targets[:, :answers]
+        return inputs | self._queries(targets.shape[1], batch_size), targets
+
+    @staticmethod
+    def _queries(answers, batch_size):
+        return {"queries": tf.zeros([batch_size, answers, 0])} if answers > 1 else {}
+
+    def inputs(self, symbols, lengths):
+        """Pad checked ``symbols[batch, m, b]`` to the next power of two: the inputs of a model.
+
+        Args:
+            symbols, lengths: as `check_inputs` returns them.
+        """
+        batch, m, _ = symbols.shape
+        n = 1 << (m - 1).bit_length()
+        padded = np.pad(symbols, ((0, 0), (0, n - m), (0, 0)))
+        return {"symbols": padded, "lengths": lengths} | self._queries(self.answer_length(m), batch)
 
     def check_request(self, n, batch_size, lengths=None):
         """Return ``lengths`` as pairs ``[k, 2]``, or say which argument of `examples` is wrong.
@@ -86,35 +124,64 @@ class Task:
         pairs = np.atleast_2d((n, n) if lengths is None else lengths)
         if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
             raise ValueError(f"lengths: got {lengths!r}; expected (low, high) or a sequence of such pairs, integers")
-        if (pairs[:, 0] < 1).any() or (pairs[:, 1] > n).any() or (pairs[:, 0] > pairs[:, 1]).any():
-            raise ValueError(f"lengths: got {lengths!r}; expected 1 <= low <= high <= n = {n}")
+        if (pairs[:, 0] < self.shortest).any() or (pairs[:, 1] > n).any() or (pairs[:, 0] > pairs[:, 1]).any():
+            raise ValueError(f"lengths: got {lengths!r}; expected {self.shortest} <= low <= high <= n = {n}")
         return pairs
 
     # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
     @tf.function(jit_compile=True, reduce_retracing=False)
-    def _draw(self, n, batch_size, seed, pairs):
+    def _draw(self, n, batch_size, seed, pairs, leaves):
         seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
         pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
         m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
         bits = tf.cast(_uniform([batch_size, n, self.symbol_width], seeds[2], 0, 2), tf.float32)
-        symbols = bits * tf.sequence_mask(m, n, tf.float32)[..., None]
-        return {"symbols": symbols, "lengths": m}, self.targets(symbols, m)
+        symbols, m = self.compose(bits, m)
+        symbols = symbols * tf.sequence_mask(m, n, tf.float32)[..., None]
+        inputs, targets = {"symbols": symbols, "lengths": m}, self.targets(symbols, m)
+        if leaves is not None:
+            inputs["filled"] = filled = self._some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
+            place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
+            inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
+        return inputs, targets
+
+    @staticmethod
+    def _some_leaves(m, leaves, seed):
+        """Choose m of so many leaves for each input: the first m, or, in half of the batch, any m."""
+        shuffled = tf.argsort(_uniform([m.shape[0], leaves], seed, 0, 2**30))
+        front = tf.broadcast_to(tf.range(leaves), shuffled.shape)
+        any_leaves = tf.range(m.shape[0])[:, None] % 2 == 1
+        return tf.where(any_leaves, shuffled, front) < m[:, None]
+
+    def compose(self, bits, lengths):
+        """Make the input symbols of fair random bits; here the bits are the symbols.
+
+        Args:
+            bits: ``[batch, n, b]`` of 0/1.
+            lengths: ``[batch]``, m.
+
+        Returns:
+            ``symbols[batch, n, b]``, whatever past the first m of each, and ``lengths[batch]``.
+        """
+        return bits, lengths
 
     def targets(self, symbols, lengths):
-        """Return the right answers ``[batch, T, b]`` for ``symbols[batch, n, b]``, ``lengths[batch]``."""
+        """Return the right answers ``[batch, T, b]`` for ``symbols[batch, n, b]``, ``lengths[batch]``.
+
+        They are 0/1, and -1 past the end of an answer.
+        """
         raise NotImplementedError
 
     def wrong(self, targets, outputs):
         """Say which sequences are answered wrongly: any bit, rounded, differs (Sec. 4.1).
 
         Args:
-            targets: ``[batch, T, b]`` of 0/1.
+            targets: ``[batch, T, b]`` of 0/1, and of -1 where nothing is judged.
             outputs: ``[batch, T, b]``, the probability that each bit is 1.
 
         Returns:
             ``[batch]`` of bools.
         """
-        return ops.any(ops.round(outputs) != targets, axis=(1, 2))
+        return ops.any((ops.round(outputs) != targets) & (targets >= 0), axis=(1, 2))
 
     def check_inputs(self, symbols, lengths=None):
         """Return ``symbols`` and ``lengths`` as float32 and int32 arrays, or say what is wrong with them.
@@ -155,6 +222,19 @@ def _uniform(shape, seed, low, high):
     return low + tf.random.stateless_uniform(shape, seed, 0, 2**31 - 1, tf.int32, alg="philox") % (high - low)
 
 
+def _keys(symbols, lengths):
+    """Rank the pairs of ``symbols[batch, n, b]`` by 5-bit key, then by position; what is past m comes last."""
+    n = symbols.shape[1]
+    key = tf.cast(tf.tensordot(symbols[..., :5], [16.0, 8.0, 4.0, 2.0, 1.0], 1), tf.int32)
+    key = tf.where(tf.sequence_mask(lengths, n), key, 32)
+    return key * n + tf.range(n)  # the position breaks ties
+
+
+def _judged(answers, lengths):
+    """``answers[batch, T, b]`` with -1 past the first ``lengths[batch]`` symbols."""
+    return tf.where(tf.sequence_mask(lengths, answers.shape[1])[..., None], answers, -1.0)
+
+
 class Smallest(Task):
     """*Select the smallest*, the task of the 2016 code: return the pair with the smallest key.
 
@@ -165,18 +245,126 @@ class Smallest(Task):
     """
 
     name = "smallest"
-    columns = {"key": 5, "value": 5}
+    columns = answer_columns = {"key": 5, "value": 5}
     writes = False
 
+    def answer_length(self, m):
+        return 1
+
     def targets(self, symbols, lengths):
-        n = symbols.shape[1]
-        key = tf.cast(tf.tensordot(symbols[..., :5], [16.0, 8.0, 4.0, 2.0, 1.0], 1), tf.int32)
-        key = tf.where(tf.sequence_mask(lengths, n), key, 32)
-        first = tf.argmin(key * n + tf.range(n), axis=1)  # the position breaks ties
+        first = tf.argmin(_keys(symbols, lengths), axis=1)
         return tf.gather(symbols, first, batch_dims=1)[:, None]
 
 
-TASKS = {task.name: task for task in (Smallest(),)}
+class Reverse(Task):
+    """*Reverse* (Sec. 4.2): return the symbols, ten bits each, last first.
+
+    ::
+
+        1100110011  0010100110  1000001010   ->   1000001010  0010100110  1100110011
+    """
+
+    name = "reverse"
+    columns = answer_columns = {"symbol": 10}
+
+    def targets(self, symbols, lengths):
+        last_first = tf.maximum(lengths[:, None] - 1 - tf.range(symbols.shape[1]), 0)
+        return _judged(tf.gather(symbols, last_first, batch_dims=1), lengths)
+
+
+class Search(Task):
+    """*Search* (Sec. 4.2): pairs sorted by key, then a key q; return the value of the first pair of that key.
+
+    A symbol is a key and a value, 5 bits each. The last symbol is q with an empty value, and at least one
+    pair has that key; the paper does not say how often q is missing, and without a pair there is no answer::
+
+        00101‖00110  01100‖10011  01100‖11111  10000‖01010  01100‖00000   ->   10011
+          5           12  (first)  12           16           q = 12
+    """
+
+    name = "search"
+    columns = {"key": 5, "value": 5}
+    answer_columns = {"value": 5}
+    shortest = 2
+
+    def answer_length(self, m):
+        return 1
+
+    def compose(self, bits, lengths):
+        n = bits.shape[1]
+        pairs = tf.gather(bits, tf.argsort(_keys(bits, lengths - 1)), batch_dims=1)
+        last = tf.gather(bits, lengths - 1, batch_dims=1)  # its bits say which pair is asked for
+        asked = tf.cast(tf.tensordot(last, 2.0 ** np.arange(10, dtype="float32"), 1), tf.int32) % (lengths - 1)
+        query = tf.gather(pairs, asked, batch_dims=1) * tf.constant([1.0] * 5 + [0.0] * 5)
+        is_query = tf.range(n)[None] == lengths[:, None] - 1
+        return tf.where(is_query[..., None], query[:, None], pairs), lengths
+
+    def targets(self, symbols, lengths):
+        query = tf.gather(symbols, lengths - 1, batch_dims=1)[:, None, :5]
+        found = tf.reduce_all(symbols[..., :5] == query, axis=-1)  # the query itself is the last
+        first = tf.argmax(found, axis=1, output_type=tf.int32)
+        return tf.gather(symbols, first, batch_dims=1)[:, None, 5:]
+
+
+class Sort(Task):
+    """*Sort* (Sec. 4.2): return the pairs by key; pairs of equal key stay in their order.
+
+    A symbol is a key and a value, 5 bits each, the highest first::
+
+        01100‖10011  00101‖00110  00101‖11111   ->   00101‖00110  00101‖11111  01100‖10011
+          12           5            5                  5  (first)   5            12
+    """
+
+    name = "sort"
+    columns = answer_columns = {"key": 5, "value": 5}
+
+    def targets(self, symbols, lengths):
+        by_key = tf.argsort(_keys(symbols, lengths))
+        return _judged(tf.gather(symbols, by_key, batch_dims=1), lengths)
+
+
+class Add(Task):
+    """*Add* (Sec. 4.2): two binary numbers of k digits one after the other; return their sum, then stop.
+
+    Digits stand lowest first, one symbol a leaf: m = 2k + 2 symbols (an odd m loses one). An input symbol is one
+    of four, one-hot: 0, 1, +, =. An output symbol is a bit and a flag: the flag is 1 in the End-Of-Output symbol
+    that follows the k + 1 digits of the sum, and its bit is not judged but must be 0::
+
+        1 1 0 + 1 0 1 =   ->   0 0 0 1 end            (3 + 5 = 8, k = 3)
+    """
+
+    name = "add"
+    columns = {"zero": 1, "one": 1, "plus": 1, "equals": 1}
+    answer_columns = {"bit": 1, "end": 1}
+    shortest = 4
+
+    def answer_length(self, m):
+        return m // 2 + 1
+
+    def compose(self, bits, lengths):
+        k = lengths[:, None] // 2 - 1
+        position = tf.range(bits.shape[1])[None]
+        kind = tf.where(position == k, 2, tf.where(position == 2 * k + 1, 3, tf.cast(bits[..., 0], tf.int32)))
+        return tf.one_hot(kind, 4), 2 * k[:, 0] + 2
+
+    def targets(self, symbols, lengths):
+        k, digits = lengths // 2 - 1, symbols[..., 1]
+        position = tf.range(self.answer_length(symbols.shape[1]))[None]
+        inside = position < k[:, None]
+        a = tf.where(inside, digits[:, : position.shape[1]], 0)
+        second = tf.minimum(position + k[:, None] + 1, symbols.shape[1] - 1)
+        b = tf.where(inside, tf.gather(digits, second, batch_dims=1), 0)
+        total = [tf.zeros_like(a[:, 0])]  # carries ripple from the lowest digit
+        bits = []
+        for i in range(position.shape[1]):
+            column = a[:, i] + b[:, i] + total[-1]
+            bits.append(column % 2)
+            total.append(tf.cast(column > 1, tf.float32))
+        end = tf.cast(position == k[:, None] + 1, tf.float32)
+        return _judged(tf.stack([tf.stack(bits, axis=1), end], axis=-1), k + 2)
+
+
+TASKS = {task.name: task for task in (Smallest(), Reverse(), Search(), Sort(), Add())}
 
 
 def get_task(name):

@@ -132,14 +132,27 @@ def test_read_leaves_reads_any_values():
     np.testing.assert_allclose(read_leaves(values, p), [values[0, 2], (values[1, 0] + values[1, 1]) / 2])
 
 
-def test_noise_is_for_training_only():
+def test_noise_of_join():
+    """One tensor a level, lowest first, uniform on ± the noise, added before the activation; zero in the end."""
     memory = memory_of()
-    memory.join.noise.assign(1.0)
-    pair = np.zeros((1, 2, 2 * memory.node_width), "float32")
-    quiet, again, noisy = (np.asarray(memory.join(pair, training=t)) for t in (False, False, True))
-    np.testing.assert_array_equal(quiet, again)
-    np.testing.assert_array_equal(quiet[:, 0], quiet[:, 1])
-    assert (noisy[:, 0] != noisy[:, 1]).any() and abs(noisy).max() <= 1
+    memory.join.noise.assign(0.5)
+    noise = memory.draw_noise(200, 8)
+    assert [tuple(level.shape) for level in noise] == [(200, k, memory.node_width) for k in (4, 2, 1)]
+    for level in map(np.asarray, noise):
+        assert (
+            0.49 < abs(level).max() <= 0.5
+            and abs(level.mean()) < 0.02
+            and level.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.05)
+        )
+    assert (np.asarray(memory.draw_noise(200, 8)[0]) != np.asarray(noise[0])).any()
+    leaves = np.random.default_rng(0).normal(size=(200, 8, memory.node_width)).astype("float32")
+    quiet, noisy = memory.join_all(leaves), memory.join_all(leaves, [noise[0], noise[1], 0 * noise[2] - 9])
+    assert (np.asarray(noisy)[:, 2:8] != np.asarray(quiet)[:, 2:8]).any()
+    np.testing.assert_array_equal(np.asarray(noisy)[:, 8:], leaves)
+    assert (np.asarray(noisy)[:, 1] == -1).all()  # the last tensor is the root's
+    memory.join.noise.assign(0.0)
+    assert not any(np.asarray(level).any() for level in memory.draw_noise(3, 8))
+    assert memory_of("2016").draw_noise(3, 8) == []
 
 
 def test_the_number_of_weights_is_the_papers():

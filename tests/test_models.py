@@ -5,10 +5,11 @@ import keras
 import numpy as np
 import pytest
 import reference
+import tensorflow as tf
 from test_memory import memory_of
 
 from hamlib.memory import TreeMemory
-from hamlib.models import RawHAM
+from hamlib.models import HAM, RawHAM
 from hamlib.training import RECIPES, build
 
 
@@ -55,6 +56,102 @@ def test_no_queries_means_one_access_with_a_zero_query():
     np.testing.assert_allclose(model(inputs), model(zero), atol=1e-6)
 
 
+def test_queries_of_no_width_are_zero_queries():
+    memory = memory_of()
+    model, inputs = RawHAM(memory), data()
+    nothing, zero = (inputs | {"queries": np.zeros((3, 4, k), "float32")} for k in (0, memory.query_width))
+    np.testing.assert_allclose(model(nothing), model(zero), atol=1e-6)
+
+
+def lstm(cell, x, h, c):
+    """A step of the LSTM in NumPy: input, forget, cell and output gates in Keras's order."""
+    gates = x @ np.asarray(cell.kernel) + h @ np.asarray(cell.recurrent_kernel) + np.asarray(cell.bias)
+    i, f, g, o = np.split(gates, 4)
+    c = reference.sigmoid(f) * c + reference.sigmoid(i) * np.tanh(g)
+    return reference.sigmoid(o) * np.tanh(c), c
+
+
+@pytest.mark.parametrize("attention", ["soft", "hard"])
+@pytest.mark.parametrize("accesses", [1, 2])
+def test_the_controller_is_the_papers(attention, accesses):
+    """HAM against NumPy loops (Sec. 3.2): attend with the old h, read, LSTM, write with the new h; η times a symbol."""
+    memory = memory_of()
+    model = HAM(memory, answer_width=4, accesses=accesses)
+    inputs = data() | {"queries": np.zeros((3, 3, 0), "float32")}
+    answers = np.asarray(model(inputs, attention=attention))
+    kernel, bias = map(np.asarray, model.output_layer.weights)
+    for k in range(3):
+        nodes = reference.grow(memory, inputs["symbols"][k], inputs["lengths"][k])
+        h = c = np.zeros(memory.query_width)
+        for t in range(3):
+            for _ in range(accesses):
+                if attention == "soft":
+                    p = reference.attend_soft(memory, nodes, h)
+                    h, c = lstm(model.controller, p @ nodes[8:], h, c)
+                    nodes = reference.write_soft(memory, nodes, p, h)
+                else:
+                    path = reference.attend_hard(memory, nodes, h)
+                    h, c = lstm(model.controller, nodes[path[-1]], h, c)
+                    nodes = reference.write_hard(memory, nodes, path, h)
+            np.testing.assert_allclose(answers[k, t], reference.sigmoid(h @ kernel + bias), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3)])
+def test_what_is_computed_again_gives_the_same_gradient(make):
+    """Compiled training keeps only the states between accesses; its gradient is that of the plain loop."""
+    memory = memory_of()
+    memory.join.noise.assign(0.0)
+    model, inputs = make(memory), data() | {"queries": np.zeros((3, 4, 0), "float32")}
+
+    def gradient(training):
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(tf.square(model(inputs, training=training)))
+        return tape.gradient(y, model.trainable_variables)
+
+    plain = gradient(False)
+    assert all(g is not None for g in plain)
+    ways = [gradient, tf.function(gradient), tf.function(gradient, jit_compile=True)]
+    for again in [way(True) for way in ways]:
+        for ours, theirs in zip(again, plain, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["soft", "hard"])
+def test_batch_mates_and_empty_leaves_change_nothing(attention):
+    model = HAM(memory_of(), answer_width=3)
+    inputs = data() | {"queries": np.zeros((3, 5, 0), "float32")}
+    together = np.asarray(model(inputs, attention=attention))
+    for k in range(3):
+        alone = {name: value[k : k + 1].copy() for name, value in inputs.items()}
+        alone["symbols"][:, alone["lengths"][0] :] = 7  # what stands past the end is never looked at
+        np.testing.assert_allclose(model(alone, attention=attention)[0], together[k], atol=1e-5)
+    filled = np.arange(8) < inputs["lengths"][:, None]
+    np.testing.assert_allclose(model(inputs | {"filled": filled}, attention=attention), together, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [8, 64])
+def test_a_hard_access_touches_log_n_nodes(n, monkeypatch):
+    """SEARCH at log2 n nodes on the way down, WRITE at one leaf, JOIN at log2 n nodes on the way up."""
+    model = HAM(memory_of(), answer_width=3)
+    memory, touched = model.memory, {}
+
+    def counting(name, mlp):
+        def count(inputs, *arguments, **more):
+            touched[name] = touched.get(name, 0) + inputs.shape[1]
+            return mlp(inputs, *arguments, **more)
+
+        return count
+
+    inputs = data(n, batch=1)
+    nodes, h = memory.grow(inputs["symbols"], inputs["lengths"]), np.zeros((1, memory.query_width), "float32")
+    for name in ("search", "join", "write_gate", "write_value"):
+        object.__setattr__(memory, name, counting(name, getattr(memory, name)))
+    path = memory.attend(nodes, h, "hard")
+    memory.write(nodes, path, h)
+    depth = n.bit_length() - 1
+    assert touched == {"search": depth, "join": depth, "write_gate": 1, "write_value": 1}
+
+
 def test_one_set_of_weights_for_every_n():
     model = build(RECIPES["smallest"])
     for n in (1, 2, 32, 256):
@@ -74,6 +171,15 @@ def test_save_and_load(tmp_path, output):
     for again in (whole, other):
         for attention in ("soft", "hard"):
             np.testing.assert_array_equal(again(inputs, attention=attention), model(inputs, attention=attention))
+
+
+def test_the_controller_is_saved_and_loaded(tmp_path):
+    model, inputs = HAM(memory_of(), answer_width=3, accesses=2), data()
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.get_config() == model.get_config() and again.accesses == 2
+    for attention in ("soft", "hard"):
+        np.testing.assert_array_equal(again(inputs, attention=attention), model(inputs, attention=attention))
 
 
 def test_config_round_trip():
@@ -104,6 +210,10 @@ def test_export_to_saved_model(tmp_path):
 def test_bad_input():
     with pytest.raises(ValueError, match="output: unknown 'words'; known: symbols, mlp"):
         RawHAM(memory_of(), output="words")
+    with pytest.raises(ValueError, match="accesses: got 0; expected a positive integer"):
+        HAM(memory_of(), answer_width=3, accesses=0)
+    with pytest.raises(ValueError, match="attention: unknown 'both'; known: soft, hard"):
+        HAM(memory_of(), answer_width=3)(data(), attention="both")
     with pytest.raises(ValueError, match="attention: unknown 'both'; known: soft, hard"):
         RawHAM(memory_of())(data(), attention="both")
     with pytest.raises(ValueError, match="n: got 5"):

@@ -79,7 +79,7 @@ def test_the_card_is_complete(smallest):
     card = smallest.card
     assert Recipe.from_json(card["recipe"]) == RECIPES["smallest"]
     assert {"task", "command", "seed", "steps", "minutes", "machine", "best_validation_error", "sha256"} <= set(card)
-    assert card["sha256"] == pretrained.file_hash(pretrained.FOLDER / "smallest.weights.h5")
+    assert card["sha256"] == pretrained.weights_hash(smallest.model)
 
 
 def test_the_ledger_still_holds():
@@ -117,7 +117,7 @@ def test_weights_that_are_not_those_of_the_card(tmp_path, monkeypatch):
     shutil.copytree(pretrained.FOLDER, tmp_path / "copy")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "copy")
     build(RECIPES["smallest"]).save_weights(tmp_path / "copy/smallest.weights.h5")
-    with pytest.raises(ValueError, match="not the file that its card describes"):
+    with pytest.raises(ValueError, match="does not hold the weights that its card describes"):
         load_pretrained("smallest")
 
 

@@ -26,6 +26,85 @@ def test_targets_are_those_of_plain_python(n, lengths):
         assert (symbols[k, m[k] :] == 0).all()
 
 
+def key(pair):
+    return int("".join(map(str, pair[:5])), 2)
+
+
+def plain_search(symbols, m):
+    *pairs, query = symbols[:m]
+    assert pairs == sorted(pairs, key=key) and query[5:] == [0] * 5
+    return [next(pair[5:] for pair in pairs if pair[:5] == query[:5])]
+
+
+def plain_add(symbols, m):
+    text = "".join("01+="[symbol.index(1)] for symbol in symbols[:m])
+    a, b, rest = text.replace("+", "=").split("=")
+    assert len(a) == len(b) and not rest
+    total = int(a[::-1], 2) + int(b[::-1], 2)
+    digits = format(total, f"0{len(a) + 1}b")[::-1]
+    return [[int(digit), 0] for digit in digits] + [[0, 1]]
+
+
+PLAIN = {
+    "reverse": lambda symbols, m: symbols[:m][::-1],
+    "sort": lambda symbols, m: sorted(symbols[:m], key=key),  # Python's sort is stable
+    "search": plain_search,
+    "add": plain_add,
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("n", [4, 8, 32])
+def test_answers_are_those_of_plain_python(name, n):
+    task = get_task(name)
+    inputs, targets = task.examples(n, 100, 1, 2, (task.shortest, n))
+    assert targets.shape == (100, task.answer_length(n), task.answer_width)
+    assert inputs.get("queries", targets).shape[1] == targets.shape[1]
+    targets = np.asarray(targets).astype(int).tolist()
+    for symbols, m, target in zip(np.asarray(inputs["symbols"]), np.asarray(inputs["lengths"]), targets, strict=True):
+        assert (symbols[m:] == 0).all()
+        answer = PLAIN[name](symbols.astype(int).tolist(), m)
+        assert target == answer + [[-1] * task.answer_width] * (len(target) - len(answer))
+
+
+def test_every_task_draws_all_its_lengths():
+    for task in TASKS.values():
+        m = np.asarray(task.examples(8, 500, 0, 0, (task.shortest, 8))[0]["lengths"])
+        expected = {4, 6, 8} if task.name == "add" else set(range(task.shortest, 9))
+        assert set(m) == expected
+
+
+def test_inputs_at_some_leaves_of_a_deep_tree():
+    """Half of the inputs stand at the front, the others anywhere, all in order; the answers are the same."""
+    task = get_task("sort")
+    plain, targets = task.examples(8, 400, 0, 0, (1, 8))
+    deep, same = task.examples(8, 400, 0, 0, (1, 8), leaves=32)
+    np.testing.assert_array_equal(targets, same)
+    symbols, filled, m = (np.asarray(deep[key]) for key in ("symbols", "filled", "lengths"))
+    assert symbols.shape == (400, 32, 10) and (filled.sum(1) == m).all()
+    for k in range(400):
+        np.testing.assert_array_equal(symbols[k][filled[k]], np.asarray(plain["symbols"])[k, : m[k]])
+        assert (symbols[k][~filled[k]] == 0).all()
+    at_front = np.array([f[:count].all() for f, count in zip(filled, m, strict=True)])
+    assert at_front[::2].all() and at_front[1::2].mean() < 0.1
+    assert (abs(filled[1::2].mean(0) - filled[1::2].mean()) < 0.15).all()  # every leaf is as likely
+
+
+def test_the_beginning_of_an_answer():
+    task = get_task("sort")
+    inputs, targets = task.examples(8, 3, 0, 0, answers=2)
+    whole, all_targets = task.examples(8, 3, 0, 0)
+    np.testing.assert_array_equal(targets, all_targets[:, :2])
+    np.testing.assert_array_equal(inputs["symbols"], whole["symbols"])
+    assert inputs["queries"].shape == (3, 2, 0) and whole["queries"].shape == (3, 8, 0)
+
+
+def test_past_the_end_nothing_is_judged():
+    task, targets = get_task("sort"), np.array([[[1.0] * 10, [-1.0] * 10]])
+    assert not task.wrong(targets, np.array([[[0.9] * 10, [0.7] * 10]]))[0]
+    assert task.wrong(targets, np.array([[[0.9] * 9 + [0.2], [0.7] * 10]]))[0]
+
+
 def test_first_among_equal_keys():
     symbols = np.zeros((1, 4, 10), "float32")
     symbols[0, :, 0] = [1, 0, 0, 1]  # keys 16, 0, 0, 16

@@ -146,6 +146,45 @@ def test_the_curriculum_waits_for_its_threshold(tmp_path):
     assert [row["n"] for row in history(tmp_path)] == ["8", "8"]
 
 
+LESSONS = dataclasses.replace(
+    SHORT, task="sort", sizes=(2, 8), mixed=True, lessons=((8, 8, 2), (16, 4, 4)), threshold=1.1, epochs=4, steps=10
+)
+
+
+def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
+    """Deep trees and short answers in turn; a run stopped between two lessons ends with the same weights."""
+    assert [LESSONS.lesson(2, 0), LESSONS.lesson(8, 1), LESSONS.lesson(8, 2)] == [
+        (2, None, None),
+        (4, 16, 4),
+        (8, 8, 2),
+    ]
+    assert LESSONS.lengths(4) == ((1, 2), (1, 4))
+    model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
+    assert [row["n"] for row in history(tmp_path / "unbroken")] == ["2", "8", "8", "8"]
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(LESSONS, tmp_path / "stopped", verbose=0, callbacks=[Stop()])
+    again, _ = train(LESSONS, tmp_path / "stopped", verbose=0)
+    assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert read_run(tmp_path / "stopped") == LESSONS
+
+
+def test_what_is_not_judged_costs_nothing():
+    recipe = dataclasses.replace(SHORT, task="sort", loss="binary_crossentropy")
+    model = build(recipe)
+    compile_model(model, recipe)
+    targets = np.array([[[1.0] * 10, [-1.0] * 10]], "float32")
+    losses = [model.compute_loss(y=targets, y_pred=np.array([[[0.9] * 10, [p] * 10]], "float32")) for p in (0.1, 0.8)]
+    assert float(losses[0]) == pytest.approx(-np.log(0.9) / 2, rel=1e-3) and float(losses[0]) == float(losses[1])
+
+
 @pytest.mark.parametrize("loss", ["mean_squared_error", "binary_crossentropy"])
 def test_one_step_is_the_same_with_and_without_xla(loss):
     recipe = dataclasses.replace(SHORT, loss=loss, steps=1)
