@@ -83,11 +83,20 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
 
 # -- the ledger ------------------------------------------------------------------------------------
 
-# What the ledger measures: for each task the recipes, each over all seeds. The model that ships is
-# the first recipe's with seed 0, chosen before any was trained.
-SEEDS = range(5)
-ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}}
-TEST_EXAMPLES = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
+# What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that may ship,
+# chosen before any was trained.
+ROWS = {
+    "smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"},
+    "sort": {"raw-sort": "raw DHAM, no LSTM"},
+}
+SEEDS = {"smallest": (0, 1, 2, 3, 4), "sort": (0, 1, 2)}
+FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
+# For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
+TESTS = {
+    "smallest": {n: (None, examples, examples) for n, examples in FULL.items()},
+    # Sec. 4.1: any length in the tree trained on, then 2 to 4 times the longest; and 16 to 32 times, hard only.
+    "sort": {32: ((1, 32), 2500, 2500), 128: ((65, 128), 2500, 2500), 1024: ((513, 1024), 0, 500)},
+}
 PUBLISHED = {
     "smallest": [
         {
@@ -95,12 +104,16 @@ PUBLISHED = {
             "source": "notes of the 2016 TensorFlow repository tf-ham: one model, trained at n = 8",
             "right": {8: 99.7, 16: 83.8, 32: 60.3},
         }
-    ]
+    ],
+    "sort": [
+        {"label": f"{model}, published", "source": "Table 1", "right": {32: test, 128: longer}}
+        for model, test, longer in [("LSTM", 1, 0), ("LSTM+A", 75, 0), ("LSTM+HAM", 99.96, 99.76)]
+    ],
 }
 
 
 def measure(model, task):
-    """Count wrong answers at every n of `TEST_EXAMPLES`, soft and hard: a seed's entry in the ledger.
+    """Count wrong answers in all `TESTS` of a task, soft and hard: a seed's entry in the ledger.
 
     Args:
         model, task: as in `wrong_rate`.
@@ -110,22 +123,27 @@ def measure(model, task):
     """
     return {
         attention: {
-            n: [wrong_rate(model, task, n, examples, attention=attention).wrong, examples]
-            for n, examples in TEST_EXAMPLES.items()
+            n: [wrong_rate(model, task, n, test[1 + k], attention=attention, lengths=test[0]).wrong, test[1 + k]]
+            for n, test in TESTS[task.name].items()
+            if test[1 + k]
         }
-        for attention in ATTENTIONS
+        for k, attention in enumerate(ATTENTIONS)
     }
 
 
-def write_ledger(task, measured):
-    """Put a task's published and measured rows into the ledger.
+def write_ledger(task, row, entry):
+    """Put one seed's figures into the ledger, in place of what it had for that seed.
 
     Args:
         task: name of the task.
-        measured: rows, ``{"label", "recipe", "train", "evaluate", "seeds": [...]}``.
+        row: ``{"label", "recipe", "train", "measure"}``: what the seeds of a row share.
+        entry: ``{"seed", "soft", "hard", ...}``.
     """
     tasks = ledger()["tasks"] if LEDGER.exists() else {}
-    tasks[task] = {"published": PUBLISHED[task], "measured": measured}
+    rows = {known["recipe"]: known for known in tasks.get(task, {}).get("measured", [])}
+    seeds = {known["seed"]: known for known in rows.get(row["recipe"], {}).get("seeds", [])} | {entry["seed"]: entry}
+    rows[row["recipe"]] = row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
+    tasks[task] = {"published": PUBLISHED[task], "measured": [rows[name] for name in ROWS[task] if name in rows]}
     write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
     ledger.cache_clear()
 

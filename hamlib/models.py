@@ -59,8 +59,61 @@ def _repeat(step, inputs, states, constants, variables=None):
     return keras.layers.RNN(cell, return_sequences=True)(inputs, initial_state=list(states))
 
 
+class _TreeModel(keras.Model):
+    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `walk`."""
+
+    def __init__(self, memory, **kwargs):
+        super().__init__(**kwargs)
+        self.memory = memory if isinstance(memory, TreeMemory) else TreeMemory(**memory)
+
+    def get_config(self):
+        return super().get_config() | dict(memory=keras.saving.serialize_keras_object(self.memory))
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**(config | {"memory": keras.saving.deserialize_keras_object(config["memory"])}))
+
+    def call(self, inputs, attention="soft", training=False):
+        check_attention(attention)
+        noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
+        queries, states = self._start(inputs, noise)
+
+        def step(query, states, constants):
+            symbols, *noise = constants
+            return self._step(query, states, symbols, attention, noise)[:2]
+
+        constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
+        return _repeat(step, queries, states, constants, self.trainable_variables if training else None)
+
+    def walk(self, inputs, attention="hard"):
+        """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
+
+        Args:
+            inputs, attention: as in a call.
+
+        Yields:
+            for each output symbol ``(nodes, where, answer)``: ``nodes[batch, 2n, d]`` before it, a list of
+            what `TreeMemory.attend` returned at each of its accesses, and ``answer[batch, b]``.
+        """
+        check_attention(attention)
+        queries, states = self._start(inputs, [])
+        for t in range(queries.shape[1]):
+            nodes = states[0]
+            answer, states, where = self._step(queries[:, t], states, inputs["symbols"], attention, [])
+            yield nodes, where, answer
+
+    def _start(self, inputs, noise):
+        """Return ``queries[batch, T, ...]`` and the states before the first output symbol, the nodes first."""
+        nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
+        return inputs.get("queries", nodes[:, :1, :0]), [nodes]  # T = 1 and nothing asked, where nothing is said
+
+    def _step(self, query, states, symbols, attention, noise):
+        """Return one output symbol, the states after it, and where its accesses went."""
+        raise NotImplementedError
+
+
 @keras.saving.register_keras_serializable("hamlib")
-class RawHAM(keras.Model):
+class RawHAM(_TreeModel):
     """Raw HAM: a tree memory with a query from outside for each access (Sec. 4.3, the 2016 code).
 
     Args:
@@ -84,10 +137,9 @@ class RawHAM(keras.Model):
     """
 
     def __init__(self, memory, output="symbols", output_hidden=0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(memory, **kwargs)
         if output not in OUTPUTS:
             raise ValueError(f"output: unknown {output!r}; known: {', '.join(OUTPUTS)}")
-        self.memory = memory if isinstance(memory, TreeMemory) else TreeMemory(**memory)
         self.output_kind, self.output_hidden = output, output_hidden
         self.output_mlp = None
         if output == "mlp":
@@ -97,36 +149,26 @@ class RawHAM(keras.Model):
         self.built = True
 
     def get_config(self):
-        memory = keras.saving.serialize_keras_object(self.memory)
-        return super().get_config() | dict(memory=memory, output=self.output_kind, output_hidden=self.output_hidden)
+        return super().get_config() | dict(output=self.output_kind, output_hidden=self.output_hidden)
 
-    @classmethod
-    def from_config(cls, config):
-        return cls(**(config | {"memory": keras.saving.deserialize_keras_object(config["memory"])}))
-
-    def call(self, inputs, attention="soft", training=False):
-        check_attention(attention)
-        memory, symbols = self.memory, inputs["symbols"]
-        noise = memory.draw_noise(*ops.shape(symbols)[:2]) if training else []
-        nodes = memory.grow(symbols, inputs.get("filled", inputs["lengths"]), noise)
-        queries = inputs.get("queries", nodes[:, :1, :0])  # one access with nothing asked
+    def _start(self, inputs, noise):
+        queries, states = super()._start(inputs, noise)
         if queries.shape[2] == 0:
-            queries = queries @ ops.zeros((0, memory.query_width))
+            queries = queries @ ops.zeros((0, self.memory.query_width))
+        return queries, states
 
-        def access(query, states, constants):
-            (nodes,), (symbols, *noise) = states, constants
-            where = memory.attend(nodes, query, attention)
-            if self.output_mlp:
-                answer = self.output_mlp(memory.read(nodes, where)[:, None])[:, 0]
-            else:
-                answer = read_leaves(symbols, where)
-            return answer, [memory.write(nodes, where, query, noise) if memory.writable else nodes]
-
-        return _repeat(access, queries, [nodes], [symbols, *noise], self.trainable_variables if training else None)
+    def _step(self, query, states, symbols, attention, noise):
+        (nodes,), memory = states, self.memory
+        where = memory.attend(nodes, query, attention)
+        if self.output_mlp:
+            answer = self.output_mlp(memory.read(nodes, where)[:, None])[:, 0]
+        else:
+            answer = read_leaves(symbols, where)
+        return answer, [memory.write(nodes, where, query, noise) if memory.writable else nodes], [where]
 
 
 @keras.saving.register_keras_serializable("hamlib")
-class HAM(keras.Model):
+class HAM(_TreeModel):
     """LSTM+HAM (Sec. 3.1, Fig. 1): an LSTM whose state is the query of each access, and whose input is what is read.
 
     Args:
@@ -149,11 +191,10 @@ class HAM(keras.Model):
     """
 
     def __init__(self, memory, answer_width, accesses=1, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(memory, **kwargs)
         for name, value in dict(answer_width=answer_width, accesses=accesses).items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: got {value!r}; expected a positive integer")
-        self.memory = memory if isinstance(memory, TreeMemory) else TreeMemory(**memory)
         self.answer_width, self.accesses = answer_width, accesses
         self.controller = keras.layers.LSTMCell(self.memory.query_width)
         self.controller.build((None, self.memory.node_width))
@@ -162,27 +203,17 @@ class HAM(keras.Model):
         self.built = True
 
     def get_config(self):
-        memory = keras.saving.serialize_keras_object(self.memory)
-        return super().get_config() | dict(memory=memory, answer_width=self.answer_width, accesses=self.accesses)
+        return super().get_config() | dict(answer_width=self.answer_width, accesses=self.accesses)
 
-    @classmethod
-    def from_config(cls, config):
-        return cls(**(config | {"memory": keras.saving.deserialize_keras_object(config["memory"])}))
+    def _start(self, inputs, noise):
+        steps, (nodes,) = super()._start(inputs, noise)
+        return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0])]
 
-    def call(self, inputs, attention="soft", training=False):
-        check_attention(attention)
-        memory, symbols = self.memory, inputs["symbols"]
-        noise = memory.draw_noise(*ops.shape(symbols)[:2]) if training else []
-        nodes = memory.grow(symbols, inputs.get("filled", inputs["lengths"]), noise)
-
-        def output_symbol(_, states, noise):
-            nodes, h, c = states
-            for _ in range(self.accesses):
-                where = memory.attend(nodes, h, attention)
-                h, (h, c) = self.controller(memory.read(nodes, where), [h, c])
-                nodes = memory.write(nodes, where, h, noise)
-            return self.output_layer(h), [nodes, h, c]
-
-        steps = inputs.get("queries", nodes[:, :1, :0])  # one output symbol
-        start = [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0])]
-        return _repeat(output_symbol, steps, start, noise, self.trainable_variables if training else None)
+    def _step(self, query, states, symbols, attention, noise):
+        nodes, h, c = states
+        where = []
+        for _ in range(self.accesses):
+            where.append(self.memory.attend(nodes, h, attention))
+            h, (h, c) = self.controller(self.memory.read(nodes, where[-1]), [h, c])
+            nodes = self.memory.write(nodes, where[-1], h, noise)
+        return self.output_layer(h), [nodes, h, c], where

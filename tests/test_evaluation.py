@@ -89,15 +89,21 @@ def test_the_table_as_a_picture():
 
 def test_writing_a_ledger(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluation, "LEDGER", tmp_path / "ledger.json")
-    monkeypatch.setattr(evaluation, "TEST_EXAMPLES", {2: 10, 4: 20})
+    monkeypatch.setitem(evaluation.TESTS, "smallest", {2: (None, 10, 10), 4: ((1, 4), 20, 20), 8: (None, 0, 5)})
     ledger.cache_clear()
     try:
-        seeds = [{"seed": k} | measure(oracle(every), smallest) for k, every in enumerate((None, 2, 5))]
-        assert seeds[1]["hard"] == {2: [5, 10], 4: [10, 20]}
-        write_ledger("smallest", [{"label": "oracle", "seeds": seeds}])
+        row = {"label": "oracle", "recipe": "smallest"}
+        for k, every in ((2, 5), (0, 3), (1, 2), (0, None)):  # the second seed 0 takes the place of the first
+            entry = {"seed": k} | measure(oracle(every), smallest)
+            write_ledger("smallest", row, entry)
+        assert entry["soft"] == {2: [0, 10], 4: [0, 20]} and entry["hard"] == {2: [0, 10], 4: [0, 20], 8: [0, 5]}
+        (measured,) = ledger()["tasks"]["smallest"]["measured"]
+        assert [seed["seed"] for seed in measured["seeds"]] == [0, 1, 2] and measured["label"] == "oracle"
+        assert measured["seeds"][1]["hard"]["4"] == [10, 20]
         published, soft, hard = ledger_rows("smallest")
         assert published[1][8] == (99.7, 99.7, 99.7)
         assert soft == ("oracle, soft", {2: (80, 50, 100), 4: (80, 50, 100)}) and hard[0] == "oracle, hard"
+        assert hard[1][8] == pytest.approx((80, 40, 100))
         with pytest.raises(ValueError, match="task: the ledger has no 'sort'; it has: smallest"):
             ledger_rows("sort")
     finally:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hamlib import pretrained
-from hamlib.evaluation import TEST_EXAMPLES, ledger, wrong_rate
+from hamlib.evaluation import TESTS, ledger, wrong_rate
 from hamlib.pretrained import load_pretrained, load_weights, names
 from hamlib.tasks import get_task
 from hamlib.training import RECIPES, Recipe, build
@@ -89,7 +89,7 @@ def test_the_ledger_still_holds():
     shipped = row["seeds"][0]
     assert row["recipe"] == "smallest" and shipped["seed"] == 0
     for attention in ("soft", "hard"):
-        assert {int(n) for n in shipped[attention]} == set(TEST_EXAMPLES)
+        assert {int(n) for n in shipped[attention]} == set(TESTS["smallest"])
         for n, (wrong, examples) in shipped[attention].items():
             if int(n) <= 1024:
                 again = wrong_rate(model, get_task("smallest"), int(n), min(examples, 500), seed=1, attention=attention)
