@@ -12,10 +12,14 @@ import sys as _sys
 def _import_tensorflow_quietly():
     """Import TensorFlow without the lines that its C++ side prints before logging is set up.
 
-    They name neither an error nor anything a reader can act on, and would stand in every notebook.
+    They name neither an error nor anything a reader can act on, and would stand in every notebook. What the
+    environment already says about TensorFlow is left as it is.
     """
     _os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    _os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # the same sums in the same order on every CPU
+    # The same sums in the same order on every CPU, whatever its number of cores. The products here are too
+    # small for a second thread to save time; training spends the second core on drawing the next examples.
+    _os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    _os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     _sys.stderr.flush()
     stderr, nowhere = _os.dup(2), _os.open(_os.devnull, _os.O_WRONLY)
     _os.dup2(nowhere, 2)

@@ -73,13 +73,14 @@ class Task:
             leaves: None, the tree has n leaves and the first m hold the input. Else the number of its
                 leaves, a power of two: half of the inputs stand at the front, the others at random
                 leaves, in order, so that a short input meets a deep tree.
-            answers: None, or the number of output symbols that are asked at most: the answer's beginning.
+            answers: None for the whole answer. Else how many output symbols are asked, from anywhere in it: a
+                number, the same for the batch, is skipped before.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
             leaves that hold the input; and unless T = 1, ``queries[batch, T, 0]``, which says only how
-            many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past the end
+            many output symbols are wanted; where ``answers`` is given, ``skipped[batch]``. Targets ``[batch, T, b]`` float32: 0/1, and -1 past the end
             of an answer, where nothing is judged.
 
         Raises:
@@ -90,8 +91,7 @@ class Task:
         if leaves is not None and check_power_of_two(leaves, "leaves") < n:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
-        inputs, targets = self._draw(int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), leaves)
-        targets = targets[:, :answers]
+        inputs, targets = self._draw(int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), leaves, answers)
         return inputs | self._queries(targets.shape[1], batch_size), targets
 
     @staticmethod
@@ -130,7 +130,7 @@ class Task:
 
     # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
     @tf.function(jit_compile=True, reduce_retracing=False)
-    def _draw(self, n, batch_size, seed, pairs, leaves):
+    def _draw(self, n, batch_size, seed, pairs, leaves, answers):
         seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
         pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
         m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
@@ -142,6 +142,10 @@ class Task:
             inputs["filled"] = filled = self._some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
             place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
             inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
+        if answers is not None and answers < targets.shape[1]:
+            skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
+            inputs["skipped"] = tf.fill([batch_size], skipped)
+            targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
         return inputs, targets
 
     @staticmethod

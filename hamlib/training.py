@@ -40,9 +40,9 @@ class Recipe:
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
         lessons: triples (leaves, longest input, output symbols asked), in turn from epoch to epoch of the
-            last stage, with half of the inputs at random leaves. Short inputs in deep trees, and only the
-            beginning of a long answer, show what depth looks like for few accesses. Empty: always n
-            leaves, the input at the front, the whole answer.
+            last stage, with half of the inputs at random leaves. Trees deeper than their input needs, and
+            a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
+            cost. Empty: always n leaves, the input at the front, the whole answer.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
@@ -99,17 +99,18 @@ RECIPES = {
         learning_rate=(0.003, 0.00006),
         epochs=80,
     ),
+    # Sort without a controller, and with one. The later lessons give depth, at most 32 symbols each.
     "raw-sort": Recipe(
         task="sort",
         memory="book",
         loss="binary_crossentropy",
         sizes=(8, 32),
         mixed=True,
-        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (32, 4, 4), (64, 64, 2), (16, 16, 16)),
+        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
         threshold=0.3,
         learning_rate=(0.005, 0.0001),
         clip=0.1,
-        epochs=60,
+        epochs=80,
         validation_steps=20,
     ),
     "sort": Recipe(
@@ -119,11 +120,11 @@ RECIPES = {
         loss="binary_crossentropy",
         sizes=(8, 32),
         mixed=True,
-        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (32, 4, 4), (64, 64, 2), (16, 16, 16)),
+        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
         threshold=0.3,
         learning_rate=(0.004, 0.00008),
         clip=0.1,
-        epochs=60,
+        epochs=80,
         validation_steps=20,
     ),
 }

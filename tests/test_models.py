@@ -116,6 +116,24 @@ def test_what_is_computed_again_gives_the_same_gradient(make):
             np.testing.assert_allclose(ours, theirs, rtol=2e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3)])
+def test_skipped_symbols_are_made_hard(make):
+    """Two symbols after five that are skipped are those of the whole hard answer; EMBED still gets its gradient."""
+    model = make(memory_of())
+    inputs = data()
+    whole = model(inputs | {"queries": np.zeros((3, 7, 0), "float32")}, attention="hard")
+    late = inputs | {"queries": np.zeros((3, 2, 0), "float32"), "skipped": np.full(3, 5, "int32")}
+    np.testing.assert_allclose(model(late, attention="hard"), whole[:, 5:], atol=1e-5)
+
+    @tf.function(jit_compile=True)
+    def gradient():
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(tf.square(model(late)))
+        return tape.gradient(y, model.memory.embed.first.kernel)
+
+    assert np.abs(gradient()).max() > 1e-4
+
+
 @pytest.mark.parametrize("attention", ["soft", "hard"])
 @pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3, accesses=2)])
 def test_a_walk_is_the_call_step_by_step(make, attention):
