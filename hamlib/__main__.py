@@ -62,9 +62,6 @@ def _parser():
     evaluate.add_argument("--run", dest="folder", type=Path, help="folder of a run (default: the shipped model)")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
-    sort = command("sort", _sort, "Sort numbers with a learned model, and show the leaf that each access visits.")
-    sort.add_argument("numbers", type=int, nargs="+", help="0 to 31: keys of 5 bits")
-
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
     table.add_argument("--markdown", action="store_true", help="as Markdown")
@@ -89,9 +86,13 @@ def _train(options):
     print(f"{name}, seed {options.seed}, in {folder}: {recipe.epochs} epochs of {recipe.steps} steps")
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
-    published = [row for row in evaluation.ledger_rows(task.name) if "published" in row[0]]
-    measured = {n: evaluation.wrong_rate(model, task, n, min(2500, 2**19 // n)).right for n in SIZES}
-    print(evaluation.table_text([*published, ("this run, hard", {n: (right,) * 3 for n, right in measured.items()})]))
+    rows = evaluation.published_rows(task.name)
+    measured = {}
+    for n in SIZES:
+        examples = min(2500, 2**21 // (n * task.answer_length(n)))
+        if n >= task.shortest and examples >= 100:
+            measured[n] = (evaluation.wrong_rate(model, task, n, examples).right,) * 3
+    print(evaluation.table_text([*rows, ("this run, hard", measured)]))
 
 
 def _evaluate(options):
@@ -113,25 +114,6 @@ def _evaluate(options):
     if options.json:
         what = dict(task=task.name, attention=options.attention, seed=options.seed, lengths=options.lengths)
         print(json.dumps(what | {"results": results}, indent=1))
-
-
-def _sort(options):
-    for number in options.numbers:
-        if not 0 <= number < 32:
-            raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")
-    sorter = pretrained.load_pretrained("raw-sort")
-    bits = [[int(bit) for bit in f"{key:05b}{i % 32:05b}"] for i, key in enumerate(options.numbers)]
-    inputs = sorter.task.inputs(*sorter.task.check_inputs([bits]))
-    n = inputs["symbols"].shape[1]
-    visited = []
-    for step, (_, (path,), _) in enumerate(sorter.model.walk(inputs), start=1):
-        visited.append(int(path[0, -1]) - n)
-        way = "".join("LR"[int(node) % 2] for node in path[0, 1:])
-        key = options.numbers[visited[-1]] if visited[-1] < len(options.numbers) else "an empty leaf"
-        print(f"access {step:>3}: {way or 'root'} -> leaf {visited[-1]:>3}: {key}", flush=True)
-    right = sorted(range(len(options.numbers)), key=options.numbers.__getitem__)
-    if visited != right:
-        print("wrong: a stable sort visits the leaves", *right)
 
 
 def _table(options):

@@ -154,6 +154,13 @@ def ledger():
     return json.loads(LEDGER.read_text())
 
 
+def published_rows(task):
+    """Return the published rows of a task, in the form of `ledger_rows`; none where nothing was published."""
+    return [
+        (row["label"], {int(n): (figure,) * 3 for n, figure in row["right"].items()}) for row in PUBLISHED.get(task, [])
+    ]
+
+
 def ledger_rows(task):
     """Return the rows of a task's generalisation table: published first, then ours.
 
@@ -170,10 +177,7 @@ def ledger_rows(task):
     tasks = ledger()["tasks"]
     if task not in tasks:
         raise ValueError(f"task: the ledger has no {task!r}; it has: {', '.join(tasks)}")
-    rows = [
-        (row["label"], {int(n): (figure,) * 3 for n, figure in row["right"].items()})
-        for row in tasks[task]["published"]
-    ]
+    rows = published_rows(task)
     for row in tasks[task]["measured"]:
         for attention in ("soft", "hard"):
             over_seeds = {}

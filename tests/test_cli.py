@@ -57,7 +57,7 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "sorting"], "task: unknown 'sorting'; known: smallest"),
+        (["train", "sorting"], "task: unknown 'sorting'; known: smallest, reverse"),
         (["train", "--recipe", "x"], "recipe: unknown 'x'; known: smallest-2016, smallest-8, smallest"),
         (["train", "--seed", "-3"], "seed: got -3"),
         (["evaluate", "smallest", "--n", "12"], "n: got 12"),
@@ -65,7 +65,7 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),
         (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
         (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
-        (["table", "sort"], "task: the ledger has no 'sort'; it has: smallest"),
+        (["table", "reverse"], "task: the ledger has no 'reverse'; it has: smallest"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, capsys):

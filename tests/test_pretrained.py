@@ -7,7 +7,6 @@ import pytest
 from hamlib import pretrained
 from hamlib.evaluation import TESTS, ledger, wrong_rate
 from hamlib.pretrained import load_pretrained, load_weights, names
-from hamlib.tasks import get_task
 from hamlib.training import RECIPES, Recipe, build
 
 
@@ -82,17 +81,23 @@ def test_the_card_is_complete(smallest):
     assert card["sha256"] == pretrained.weights_hash(smallest.model)
 
 
-def test_the_ledger_still_holds():
-    """The shipped weights, measured again on other examples, agree with the ledger: no error anywhere."""
-    model = load_pretrained("smallest").model
-    row = ledger()["tasks"]["smallest"]["measured"][0]
-    shipped = row["seeds"][0]
-    assert row["recipe"] == "smallest" and shipped["seed"] == 0
-    for attention in ("soft", "hard"):
-        assert {int(n) for n in shipped[attention]} == set(TESTS["smallest"])
-        for n, (wrong, examples) in shipped[attention].items():
-            if int(n) <= 1024:
-                again = wrong_rate(model, get_task("smallest"), int(n), min(examples, 500), seed=1, attention=attention)
+@pytest.mark.parametrize("name", names())
+def test_the_ledger_still_holds(name):
+    """The shipped weights, measured again on other examples, agree with the ledger."""
+    shipped = load_pretrained(name)
+    rows = {row["recipe"]: row for row in ledger()["tasks"][shipped.task.name]["measured"]}
+    figures = rows[name]["seeds"][0]
+    assert figures["seed"] == shipped.card["seed"] == 0 and figures["sha256"] == shipped.card["sha256"]
+    for k, attention in enumerate(("soft", "hard"), start=1):
+        tests = {n: test for n, test in TESTS[shipped.task.name].items() if test[k]}
+        assert {int(n): examples for n, (_, examples) in figures[attention].items()} == {
+            n: t[k] for n, t in tests.items()
+        }
+        for n, (lengths, *_) in tests.items():
+            if n <= 1024:
+                wrong, examples = figures[attention][str(n)]
+                enough = min(examples, 500 if n < 1024 else 100)
+                again = wrong_rate(shipped.model, shipped.task, n, enough, 1, attention, lengths)
                 low, high = again.interval
                 assert low <= 100 * (1 - wrong / examples) <= high + 1e-9
 
