@@ -62,6 +62,9 @@ def _parser():
     evaluate.add_argument("--run", dest="folder", type=Path, help="folder of a run (default: the shipped model)")
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
+    sort = command("sort", _sort, "Sort numbers with a learned model, and show the leaf that each access visits.")
+    sort.add_argument("numbers", type=int, nargs="+", help="0 to 31: keys of 5 bits")
+
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
     table.add_argument("--markdown", action="store_true", help="as Markdown")
@@ -116,6 +119,25 @@ def _evaluate(options):
         print(json.dumps(what | {"results": results}, indent=1))
 
 
+def _sort(options):
+    for number in options.numbers:
+        if not 0 <= number < 32:
+            raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")
+    sorter = pretrained.load_pretrained("raw-sort")
+    bits = [[int(bit) for bit in f"{key:05b}{i % 32:05b}"] for i, key in enumerate(options.numbers)]
+    inputs = sorter.task.inputs(*sorter.task.check_inputs([bits]))
+    n = inputs["symbols"].shape[1]
+    visited = []
+    for step, (_, (path,), _) in enumerate(sorter.model.walk(inputs), start=1):
+        visited.append(int(path[0, -1]) - n)
+        way = "".join("LR"[int(node) % 2] for node in path[0, 1:])
+        key = options.numbers[visited[-1]] if visited[-1] < len(options.numbers) else "an empty leaf"
+        print(f"access {step:>3}: {way or 'root'} -> leaf {visited[-1]:>3}: {key}", flush=True)
+    right = sorted(range(len(options.numbers)), key=options.numbers.__getitem__)
+    if visited != right:
+        print("wrong: a stable sort visits the leaves", *right)
+
+
 def _table(options):
     print(evaluation.table_text(evaluation.ledger_rows(options.task), markdown=options.markdown))
 
@@ -144,7 +166,7 @@ def _ledger(options):
             print(json.dumps(entry), flush=True)
             measured = evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
             evaluation.write_ledger(task.name, row, entry | measured)
-            if not seed and name in pretrained.names():
+            if not seed and name in evaluation.SHIPPED:
                 card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
                 pretrained.ship(name, run.best_weights, card)
     print(evaluation.table_text(evaluation.ledger_rows(task.name)))

@@ -89,6 +89,7 @@ ROWS = {
     "smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"},
     "sort": {"raw-sort": "raw DHAM, no LSTM"},
 }
+SHIPPED = ("smallest", "raw-sort")
 SEEDS = {"smallest": (0, 1, 2, 3, 4), "sort": (0, 1, 2)}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.

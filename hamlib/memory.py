@@ -242,7 +242,7 @@ class TreeMemory(keras.layers.Layer):
     # -- building the tree ------------------------------------------------------------------------
 
     def draw_noise(self, batch, n):
-        """Draw the noise of JOIN for a batch of trees: a list of ``[batch, k, d]``, one a level, lowest first.
+        """Draw the noise of JOIN for so many trees of n leaves: ``[batch, k, d]`` for each level, lowest first.
 
         Empty where the memory has no noise.
         """

@@ -65,6 +65,7 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),
         (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
         (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
+        (["sort", "3", "32"], "numbers: got 32; expected 0 to 31"),
         (["table", "reverse"], "task: the ledger has no 'reverse'; it has: smallest"),
     ],
 )
@@ -96,8 +97,21 @@ def test_tasks(capsys):
     assert "smallest: " in text and "recipe smallest-2016" in text and "shipped model smallest" in text
 
 
+def test_sort_shows_the_leaves_it_visits(capsys):
+    assert main(["sort", "13", "5", "30", "5", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("leaf")[1].split() for line in lines] == [
+        ["4:", "2"],
+        ["1:", "5"],
+        ["3:", "5"],
+        ["0:", "13"],
+        ["2:", "30"],
+    ]
+    assert "LRR -> leaf   3" in lines[2]
+
+
 def test_help_names_every_command():
     run = subprocess.run([sys.executable, "-m", "hamlib", "--help"], capture_output=True, text=True)
     assert run.returncode == 0 and run.stderr == ""
-    for command in ("train", "evaluate", "table", "tasks", "ledger"):
+    for command in ("train", "evaluate", "sort", "table", "tasks", "ledger"):
         assert command in run.stdout
