@@ -85,6 +85,21 @@ class Recipe:
         return longest, leaves, answers
 
 
+# The later lessons give depth, with at most 32 symbols each.
+RAW_SORT = Recipe(
+    task="sort",
+    memory="book",
+    loss="binary_crossentropy",
+    sizes=(8, 32),
+    mixed=True,
+    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
+    threshold=0.3,
+    learning_rate=(0.005, 0.0001),
+    clip=0.1,
+    epochs=80,
+    validation_steps=20,
+)
+
 RECIPES = {
     # Select the smallest as the 2016 code trains it.
     "smallest-2016": Recipe(task="smallest", memory="2016"),
@@ -99,34 +114,9 @@ RECIPES = {
         learning_rate=(0.003, 0.00006),
         epochs=80,
     ),
-    # Sort without a controller, and with one. The later lessons give depth, at most 32 symbols each.
-    "raw-sort": Recipe(
-        task="sort",
-        memory="book",
-        loss="binary_crossentropy",
-        sizes=(8, 32),
-        mixed=True,
-        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
-        threshold=0.3,
-        learning_rate=(0.005, 0.0001),
-        clip=0.1,
-        epochs=80,
-        validation_steps=20,
-    ),
-    "sort": Recipe(
-        task="sort",
-        memory="book",
-        controller=True,
-        loss="binary_crossentropy",
-        sizes=(8, 32),
-        mixed=True,
-        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
-        threshold=0.3,
-        learning_rate=(0.004, 0.00008),
-        clip=0.1,
-        epochs=80,
-        validation_steps=20,
-    ),
+    # Sort without a controller, and with one.
+    "raw-sort": RAW_SORT,
+    "sort": dataclasses.replace(RAW_SORT, controller=True, learning_rate=(0.004, 0.00008)),
 }
 
 
