@@ -105,7 +105,7 @@ RECIPES = {
     "smallest-2016": Recipe(task="smallest", memory="2016"),
     # The same job in less time and with far fewer errors beyond n = 8: digital nodes, mixed lengths.
     "smallest-8": Recipe(task="smallest", memory="book", mixed=True, learning_rate=(0.003, 0.00006), epochs=40),
-    # Without an error at any n: the same, grown to n = 32, with a longer fall of the learning rate.
+    # At most one error in 10,000 at any n: the same, grown to n = 32, with a longer fall of the learning rate.
     "smallest": Recipe(
         task="smallest",
         memory="book",
