@@ -10,8 +10,9 @@ import time
 import keras
 import tensorflow as tf
 
+from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import RECIPES, build, compile_model
+from hamlib.training import build, compile_model
 
 BATCH = 50
 ROUNDS = 7

@@ -1,10 +1,11 @@
 """hamlib: Hierarchical Attentive Memory (arXiv 1602.03218), the code behind the tutorial book.
 
-memory -> models, tasks -> training, evaluation, pretrained -> the command line; `drawing` knows
+memory -> models, tasks -> recipes -> training, evaluation, pretrained -> the command line; `drawing` knows
 arrays only. Import what you need from the module that has it, for instance
-``from hamlib.memory import TreeMemory``.
+``from hamlib.memory import TreeMemory``. Here is only `check`, for the book's exercises.
 """
 
+import contextlib as _contextlib
 import os as _os
 import sys as _sys
 
@@ -36,3 +37,25 @@ def _import_tensorflow_quietly():
 
 
 _import_tensorflow_quietly()
+
+
+@_contextlib.contextmanager
+def check(exercise):
+    """Run the assertions of an exercise and say whether it is solved; a notebook goes on either way.
+
+    Args:
+        exercise: its number, for instance ``"2.1"``.
+
+    Example::
+
+        with check("2.1"):
+            assert parent(5) == 2, "the children of i are 2i and 2i + 1: which i has the child 5?"
+    """
+    try:
+        yield
+    except NotImplementedError:
+        print(f"✗ Exercise {exercise}: nothing here yet. Replace the stub above and run both cells.")
+    except Exception as error:
+        print(f"✗ Exercise {exercise}: not yet. {type(error).__name__}: {error}")
+    else:
+        print(f"✓ Exercise {exercise}: solved.")

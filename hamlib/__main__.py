@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
+from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task
-from hamlib.training import RECIPES
 
 SIZES = (8, 16, 32, 64, 128, 256, 1024)
 
@@ -81,7 +81,7 @@ def _parser():
 def _train(options):
     task = get_task(options.task)
     name = options.recipe or (task.name if options.full else f"{task.name}-2016")
-    recipe = training.get_recipe(name)
+    recipe = get_recipe(name)
     if recipe.task != task.name:
         raise ValueError(f"recipe: {name} is for the task {recipe.task}, not {task.name}")
     folder = options.folder or Path("runs") / f"{name}-seed{options.seed}"

@@ -42,6 +42,8 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
+    # The same with a SEARCH that can compare a node with the query: two accesses leave no time to mark nodes.
+    "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
 }
 
 

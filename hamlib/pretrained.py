@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.memory import check_attention
+from hamlib.recipes import Recipe
 from hamlib.tasks import get_task
-from hamlib.training import Recipe, build, write_whole
+from hamlib.training import build, write_whole
 
 FOLDER = Path(__file__).parent / "pretrained"
 

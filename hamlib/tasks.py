@@ -61,7 +61,7 @@ class Task:
         """T, how many output symbols the longest answer to inputs of at most m symbols has."""
         return m
 
-    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None):
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, alike=False):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
@@ -75,6 +75,8 @@ class Task:
                 leaves, in order, so that a short input meets a deep tree.
             answers: None for the whole answer. Else how many output symbols are asked, from anywhere in it: a
                 number, the same for the batch, is skipped before.
+            alike: whether, in half of the batch, the keys of an input agree in their first bits, none to all
+                of them: near and equal keys are rare in short inputs and the rule in long ones.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
@@ -91,7 +93,8 @@ class Task:
         if leaves is not None and check_power_of_two(leaves, "leaves") < n:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
-        inputs, targets = self._draw(int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), leaves, answers)
+        pairs = tf.constant(pairs, tf.int32)
+        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, alike)
         return inputs | self._queries(targets.shape[1], batch_size), targets
 
     @staticmethod
@@ -128,44 +131,24 @@ class Task:
             raise ValueError(f"lengths: got {lengths!r}; expected {self.shortest} <= low <= high <= n = {n}")
         return pairs
 
-    # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
-    @tf.function(jit_compile=True, reduce_retracing=False)
-    def _draw(self, n, batch_size, seed, pairs, leaves, answers):
-        seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
-        pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
-        m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
-        bits = tf.cast(_uniform([batch_size, n, self.symbol_width], seeds[2], 0, 2), tf.float32)
-        symbols, m = self.compose(bits, m)
-        symbols = symbols * tf.sequence_mask(m, n, tf.float32)[..., None]
-        inputs, targets = {"symbols": symbols, "lengths": m}, self.targets(symbols, m)
-        if leaves is not None:
-            inputs["filled"] = filled = self._some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
-            place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
-            inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
-        if answers is not None and answers < targets.shape[1]:
-            skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
-            inputs["skipped"] = tf.fill([batch_size], skipped)
-            targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
-        return inputs, targets
-
-    @staticmethod
-    def _some_leaves(m, leaves, seed):
-        """Choose m of so many leaves for each input: the first m, or, in half of the batch, any m."""
-        shuffled = tf.argsort(_uniform([m.shape[0], leaves], seed, 0, 2**30))
-        front = tf.broadcast_to(tf.range(leaves), shuffled.shape)
-        any_leaves = tf.range(m.shape[0])[:, None] % 2 == 1
-        return tf.where(any_leaves, shuffled, front) < m[:, None]
-
-    def compose(self, bits, lengths):
-        """Make the input symbols of fair random bits; here the bits are the symbols.
+    def compose(self, n, lengths, seed, alike):
+        """Draw input symbols; here of fair random bits.
 
         Args:
-            bits: ``[batch, n, b]`` of 0/1.
+            n: how many for each input.
             lengths: ``[batch]``, m.
+            seed: of TensorFlow's stateless random numbers.
+            alike: as in `examples`.
 
         Returns:
             ``symbols[batch, n, b]``, whatever past the first m of each, and ``lengths[batch]``.
         """
+        batch = lengths.shape[0]
+        bits = tf.cast(_uniform([batch, n, self.symbol_width], seed, 0, 2), tf.float32)
+        if alike:
+            key = next(iter(self.columns.values()))
+            agree = tf.where(tf.range(batch) % 4 < 2, _uniform([batch], tf.random.fold_in(seed, 1), 0, key + 1), 0)
+            bits = tf.where(tf.range(self.symbol_width) < agree[:, None, None], bits[:, :1], bits)
         return bits, lengths
 
     def targets(self, symbols, lengths):
@@ -192,10 +175,10 @@ class Task:
 
         Args:
             symbols: ``[batch, m, b]`` of 0/1, any m >= 1.
-            lengths: ``[batch]`` ints in [1, m]; None where every input is m long.
+            lengths: ``[batch]`` ints in [shortest, m]; None where every input is m long.
 
         Raises:
-            ValueError: a wrong rank, width, type or value; the message names the first bad one.
+            ValueError: a wrong rank, width, type or value, or a `problem`; the message names the first bad one.
         """
         symbols = np.asarray(symbols)
         if symbols.dtype.kind not in "biuf":
@@ -214,9 +197,43 @@ class Task:
             raise ValueError(
                 f"lengths: got shape {lengths.shape}, dtype {lengths.dtype}; expected [batch={batch}] integers"
             )
-        if lengths.min() < 1 or lengths.max() > m:
-            raise ValueError(f"lengths: got {lengths.min()} to {lengths.max()}; expected 1 to m = {m}")
+        if lengths.min() < self.shortest or lengths.max() > m:
+            raise ValueError(f"lengths: got {lengths.min()} to {lengths.max()}; expected {self.shortest} to m = {m}")
+        for row, length in enumerate(lengths):
+            if problem := self.problem(symbols[row, :length].astype(int)):
+                raise ValueError(f"symbols: input {row} {problem}")
         return symbols.astype("float32"), lengths.astype("int32")
+
+    def problem(self, symbols):
+        """Say what makes ``symbols[m, b]``, ints 0/1, no input of this task; None where nothing does."""
+
+
+# Compiled: one operation for the whole batch costs a fraction of twenty small ones.
+@tf.function(jit_compile=True, autograph=False)
+def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike):
+    seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
+    pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
+    m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
+    symbols, m = task.compose(n, m, seeds[2], alike)
+    symbols = symbols * tf.sequence_mask(m, n, tf.float32)[..., None]
+    inputs, targets = {"symbols": symbols, "lengths": m}, task.targets(symbols, m)
+    if leaves is not None:
+        inputs["filled"] = filled = _some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
+        place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
+        inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
+    if answers is not None and answers < targets.shape[1]:
+        skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
+        inputs["skipped"] = tf.fill([batch_size], skipped)
+        targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
+    return inputs, targets
+
+
+def _some_leaves(m, leaves, seed):
+    """Choose m of so many leaves for each input: the first m, or, in half of the batch, any m."""
+    shuffled = tf.argsort(_uniform([m.shape[0], leaves], seed, 0, 2**30))
+    front = tf.broadcast_to(tf.range(leaves), shuffled.shape)
+    any_leaves = tf.range(m.shape[0])[:, None] % 2 == 1
+    return tf.where(any_leaves, shuffled, front) < m[:, None]
 
 
 def _uniform(shape, seed, low, high):
@@ -226,12 +243,17 @@ def _uniform(shape, seed, low, high):
     return low + tf.random.stateless_uniform(shape, seed, 0, 2**31 - 1, tf.int32, alg="philox") % (high - low)
 
 
-def _keys(symbols, lengths):
-    """Rank the pairs of ``symbols[batch, n, b]`` by 5-bit key, then by position; what is past m comes last."""
+def _keys(symbols, lengths, width=5):
+    """Rank the pairs of ``symbols[batch, n, b]`` by key, then by position; what is past m comes last."""
     n = symbols.shape[1]
-    key = tf.cast(tf.tensordot(symbols[..., :5], [16.0, 8.0, 4.0, 2.0, 1.0], 1), tf.int32)
-    key = tf.where(tf.sequence_mask(lengths, n), key, 32)
+    key = tf.cast(tf.tensordot(symbols[..., :width], 2.0 ** np.arange(width - 1, -1, -1, "float32"), 1), tf.int32)
+    key = tf.where(tf.sequence_mask(lengths, n), key, 2**width)
     return key * n + tf.range(n)  # the position breaks ties
+
+
+def _numbers(symbols, width):
+    """The numbers in the first so many bits of ``symbols[m, b]``, as a list."""
+    return (symbols[:, :width] @ 2 ** np.arange(width - 1, -1, -1)).tolist()
 
 
 def _judged(answers, lengths):
@@ -294,8 +316,8 @@ class Search(Task):
     def answer_length(self, m):
         return 1
 
-    def compose(self, bits, lengths):
-        n = bits.shape[1]
+    def compose(self, n, lengths, seed, alike):
+        bits, _ = super().compose(n, lengths, seed, alike)
         pairs = tf.gather(bits, tf.argsort(_keys(bits, lengths - 1)), batch_dims=1)
         last = tf.gather(bits, lengths - 1, batch_dims=1)  # its bits say which pair is asked for
         asked = tf.cast(tf.tensordot(last, 2.0 ** np.arange(10, dtype="float32"), 1), tf.int32) % (lengths - 1)
@@ -303,11 +325,69 @@ class Search(Task):
         is_query = tf.range(n)[None] == lengths[:, None] - 1
         return tf.where(is_query[..., None], query[:, None], pairs), lengths
 
+    def problem(self, symbols):
+        *keys, query = _numbers(symbols, 5)
+        if (np.diff(keys) < 0).any():
+            return f"has the keys {keys}; expected sorted ones"
+        if query not in keys:
+            return f"asks for the key {query}, which is none of {keys}"
+        if symbols[-1, 5:].any():
+            return f"ends with {symbols[-1].tolist()}; expected a key and an empty value"
+
     def targets(self, symbols, lengths):
         query = tf.gather(symbols, lengths - 1, batch_dims=1)[:, None, :5]
         found = tf.reduce_all(symbols[..., :5] == query, axis=-1)  # the query itself is the last
         first = tf.argmax(found, axis=1, output_type=tf.int32)
         return tf.gather(symbols, first, batch_dims=1)[:, None, 5:]
+
+
+class Merge(Task):
+    """*Merge* (Sec. 4.2): two sequences of pairs, each sorted by priority; return all values, by priority.
+
+    A symbol is a priority and a value. The paper's priorities are distinct numbers of {1/300, ..., 300/300}; here each
+    is the nearest k/1023, a number of ten bits, so that all symbols of this book are bits; the value has 5. The two
+    sequences stand one after the other, without a mark: the second begins where the priority falls, and where it
+    does not fall there is nothing to merge. An input of more than 300 symbols, so in trees of more than 256 leaves,
+    needs more priorities: there they are any of the 1,024 numbers of ten bits::
+
+        0010110011‖10011  1100000000‖00110   0101010110‖11111   ->   10011  11111  00110
+          179 (0.175)       768 (0.75)         342 (0.334)
+    """
+
+    name = "merge"
+    columns = {"priority": 10, "value": 5}
+    answer_columns = {"value": 5}
+    shortest = 2
+
+    def compose(self, n, lengths, seed, alike):
+        batch = lengths.shape[0]
+        values = tf.cast(_uniform([batch, n, 5], seed, 0, 2), tf.float32)
+        seeds = tf.random.split(seed, 3, alg="philox")
+        known = tf.range(1024) if n > 256 else tf.constant(np.round(np.arange(1, 301) * 1023 / 300), tf.int32)
+        order = _uniform([batch, known.shape[0]], seeds[0], 0, 2**20)
+        if alike:  # from a window of the priorities, for half of the batch
+            width = _uniform([batch, 1], seeds[1], n, known.shape[0] + 1)
+            start = tf.random.fold_in(seeds[1], 1)
+            start = _uniform([batch], start, tf.zeros([batch], tf.int32), known.shape[0] - width[:, 0] + 1)[:, None]
+            place = tf.range(known.shape[0])
+            inside = (place >= start) & (place < start + width) | (tf.range(batch)[:, None] % 4 >= 2)
+            order = tf.where(inside, order, 2**20)
+        drawn = tf.gather(known, tf.argsort(order)[:, :n])
+        first = _uniform([batch], seeds[2], tf.ones([batch], tf.int32), lengths)[:, None]
+        place = tf.range(n)
+        sequence = tf.where(place < first, 0, tf.where(place < lengths[:, None], 1, 2))
+        priorities = tf.gather(drawn, tf.argsort(sequence * 1024 + drawn), batch_dims=1)
+        bits = tf.bitwise.right_shift(priorities[..., None], tf.range(9, -1, -1)) % 2
+        return tf.concat([tf.cast(bits, tf.float32), values], axis=-1), lengths
+
+    def problem(self, symbols):
+        priorities = _numbers(symbols, 10)
+        if len(set(priorities)) < len(priorities) or (np.diff(priorities) < 0).sum() > 1:
+            return f"has the priorities {priorities}; expected two sequences, each sorted, without equals"
+
+    def targets(self, symbols, lengths):
+        by_priority = tf.argsort(_keys(symbols, lengths, 10))
+        return _judged(tf.gather(symbols[..., 10:], by_priority, batch_dims=1), lengths)
 
 
 class Sort(Task):
@@ -345,11 +425,19 @@ class Add(Task):
     def answer_length(self, m):
         return m // 2 + 1
 
-    def compose(self, bits, lengths):
+    def compose(self, n, lengths, seed, alike):
+        bits, _ = super().compose(n, lengths, seed, alike)
         k = lengths[:, None] // 2 - 1
-        position = tf.range(bits.shape[1])[None]
+        position = tf.range(n)[None]
         kind = tf.where(position == k, 2, tf.where(position == 2 * k + 1, 3, tf.cast(bits[..., 0], tf.int32)))
         return tf.one_hot(kind, 4), 2 * k[:, 0] + 2
+
+    def problem(self, symbols):
+        text, k = "".join("01+="[np.argmax(symbol)] for symbol in symbols), len(symbols) // 2 - 1
+        if (symbols.sum(axis=1) != 1).any():
+            return f"has the symbols {symbols.tolist()}; expected one bit of each to be 1"
+        if len(symbols) % 2 or set(text[:k] + text[k + 1 : -1]) - {"0", "1"} or text[k] + text[-1] != "+=":
+            return f"is {text!r}; expected two binary numbers of the same length, as in '110+101='"
 
     def targets(self, symbols, lengths):
         k, digits = lengths // 2 - 1, symbols[..., 1]
@@ -368,7 +456,7 @@ class Add(Task):
         return _judged(tf.stack([tf.stack(bits, axis=1), end], axis=-1), k + 2)
 
 
-TASKS = {task.name: task for task in (Smallest(), Reverse(), Search(), Sort(), Add())}
+TASKS = {task.name: task for task in (Smallest(), Reverse(), Search(), Merge(), Sort(), Add())}
 
 
 def get_task(name):

@@ -1,4 +1,4 @@
-"""Training: recipes, `compile`, a stream of fresh batches, the curriculum, and runs that survive a kill.
+"""Training: `compile`, a stream of fresh batches, the curriculum, and runs that survive a kill.
 
 A run is a folder. After each epoch its whole state (weights, optimiser, epoch, size, best error) is
 checkpointed, and the weights with the lowest validation error are kept in ``best.weights.h5``. The
@@ -17,125 +17,19 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import TreeMemory, preset
-from hamlib.models import HAM, RawHAM
+from hamlib.models import HAM, EncoderDecoder, RawHAM
+from hamlib.recipes import Recipe
 from hamlib.tasks import get_task, stream_seed
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """All that a training run depends on but its seed.
-
-    Attributes:
-        task: name of the task.
-        memory: name of the memory's preset.
-        controller: whether an LSTM asks the memory (`HAM`); otherwise nobody does (`RawHAM`).
-        accesses: η of an LSTM.
-        loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016
-            code) or ``"binary_crossentropy"``.
-        sizes: n of each stage of the curriculum; one for no curriculum.
-        mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
-            tree of n leaves; otherwise every input fills its tree.
-        lessons: triples (leaves, longest input, output symbols asked), in turn from epoch to epoch of the
-            last stage, with half of the inputs at random leaves. Trees deeper than their input needs, and
-            a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
-            cost. Empty: always n leaves, the input at the front, the whole answer.
-        threshold: validation error (fraction of wrong sequences) under which n doubles.
-        learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
-        clip: the norm that gradients are clipped to, all together; None for no clipping.
-        epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
-        validation_steps: batches of fresh examples after each epoch (Sec. 4.1: 200).
-    """
-
-    task: str
-    memory: str
-    controller: bool = False
-    accesses: int = 1
-    loss: str = "mean_squared_error"
-    sizes: tuple = (8,)
-    mixed: bool = False
-    lessons: tuple = ()
-    threshold: float = 0.1
-    learning_rate: tuple = (0.001, 0.001)
-    clip: float | None = None
-    epochs: int = 100
-    steps: int = 1000
-    batch_size: int = 50
-    validation_steps: int = 200
-
-    @classmethod
-    def from_json(cls, fields):
-        """Return the recipe of ``fields`` read from JSON, where a tuple is a list; missing ones have their default."""
-        values = {field.name: fields.get(field.name, field.default) for field in dataclasses.fields(cls)}
-        return cls(**{name: _tuples(value) for name, value in values.items()})
-
-    def lengths(self, n):
-        """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
-        shortest = get_task(self.task).shortest
-        return tuple((shortest, k) for k in sorted({*self.sizes, n}) if k <= n) if self.mixed else None
-
-    def lesson(self, n, epoch):
-        """The (longest input, leaves, answers) of an epoch in the stage of size n, as `Task.examples` takes them."""
-        if not self.lessons or n != self.sizes[-1]:
-            return n, None, None
-        leaves, longest, answers = self.lessons[epoch % len(self.lessons)]
-        return longest, leaves, answers
-
-
-# The later lessons give depth, with at most 32 symbols each.
-RAW_SORT = Recipe(
-    task="sort",
-    memory="book",
-    loss="binary_crossentropy",
-    sizes=(8, 32),
-    mixed=True,
-    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
-    threshold=0.3,
-    learning_rate=(0.005, 0.0001),
-    clip=0.1,
-    epochs=80,
-    validation_steps=20,
-)
-
-RECIPES = {
-    # Select the smallest as the 2016 code trains it.
-    "smallest-2016": Recipe(task="smallest", memory="2016"),
-    # The same job in less time and with far fewer errors beyond n = 8: digital nodes, mixed lengths.
-    "smallest-8": Recipe(task="smallest", memory="book", mixed=True, learning_rate=(0.003, 0.00006), epochs=40),
-    # At most one error in 10,000 at any n: the same, grown to n = 32, with a longer fall of the learning rate.
-    "smallest": Recipe(
-        task="smallest",
-        memory="book",
-        sizes=(8, 16, 32),
-        mixed=True,
-        learning_rate=(0.003, 0.00006),
-        epochs=80,
-    ),
-    # Sort without a controller, and with one.
-    "raw-sort": RAW_SORT,
-    "sort": dataclasses.replace(RAW_SORT, controller=True, learning_rate=(0.004, 0.00008)),
-}
-
-
-def get_recipe(name):
-    """Return the recipe called ``name``.
-
-    Raises:
-        ValueError: no recipe has that name; the message lists those that exist.
-    """
-    if name not in RECIPES:
-        raise ValueError(f"recipe: unknown {name!r}; known: {', '.join(RECIPES)}")
-    return RECIPES[name]
 
 
 def build(recipe):
     """Return an untrained model for a recipe, its weights drawn from Keras's global seed."""
     task = get_task(recipe.task)
+    if recipe.memory is None:
+        attention = recipe.model == "lstm+a"  # the widths give both more weights than any HAM here
+        return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     memory = TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory))
-    return HAM(memory, task.answer_width, recipe.accesses) if recipe.controller else RawHAM(memory)
+    return HAM(memory, task.answer_width, recipe.accesses) if recipe.model == "ham" else RawHAM(memory)
 
 
 def compile_model(model, recipe, jit_compile=True):
@@ -170,19 +64,23 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None):
+def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, alike=False):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
-        n, batch_size, seed, lengths, leaves, answers: as in `Task.examples`.
+        n, batch_size, seed, lengths, leaves, answers, alike: as in `Task.examples`.
         first_step: the step of the first batch.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    return steps.map(lambda step: task.examples(n, batch_size, seed, step, lengths, leaves, answers)).prefetch(16)
+
+    def draw(step):
+        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, alike)
+
+    return steps.map(draw).prefetch(16)
 
 
 class Curriculum(keras.callbacks.Callback):
@@ -222,8 +120,8 @@ class FallingNoise(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        memory = self.model.memory
-        if memory.join.noise is not None:
+        memory = getattr(self.model, "memory", None)
+        if memory and memory.join.noise is not None:
             memory.join.noise.assign(memory.config["join_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
@@ -316,9 +214,9 @@ def open_run(folder, recipe, seed):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     card = folder / "run.json"
-    wanted = json.loads(json.dumps(dataclasses.asdict(recipe) | {"seed": seed}))
+    wanted = dataclasses.asdict(recipe) | {"seed": seed}
     if card.exists():
-        found = json.loads(card.read_text())
+        found = dataclasses.asdict(read_run(folder)) | {"seed": json.loads(card.read_text()).get("seed")}
         differ = [k for k in wanted if found.get(k) != wanted[k]]
         if differ:
             what = "; ".join(f"{k} is {found.get(k)!r} there and {wanted[k]!r} here" for k in differ)
@@ -387,7 +285,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     def batches(purpose, n, leaves=None, answers=None, first_step=0):
         purpose_seed = stream_seed(seed, purpose)
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), leaves, answers)
+        alike, lengths = recipe.alike and purpose == "train", recipe.lengths(n)
+        return stream(task, n, recipe.batch_size, purpose_seed, first_step, lengths, leaves, answers, alike)
 
     watching = [
         curriculum,

@@ -24,8 +24,8 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
 from hamlib.drawing import draw_frames, draw_tree, show
-from hamlib.exercises import check
 from hamlib.memory import TreeMemory, preset
 from hamlib.tasks import get_task
 

@@ -24,13 +24,14 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
 from hamlib.drawing import draw_frames, show
 from hamlib.evaluation import PUBLISHED, wrong_rate
-from hamlib.exercises import check
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import RawHAM
+from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task, stream_seed
-from hamlib.training import RECIPES, stream, train
+from hamlib.training import stream, train
 
 import csv, dataclasses, tempfile
 from pathlib import Path
@@ -276,7 +277,8 @@ print("same losses as `fit` above:", np.allclose(unbroken["loss"], losses, rtol=
 # %% tags=["slow"]
 PROGRAM = '''
 import dataclasses, os, signal, sys
-from hamlib.training import RECIPES, train
+from hamlib.recipes import RECIPES
+from hamlib.training import train
 import keras
 
 class Kill(keras.callbacks.Callback):

@@ -24,12 +24,13 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
 from hamlib.drawing import show
 from hamlib.evaluation import draw_table, ledger_rows, table_text, wrong_rate
-from hamlib.exercises import check
 from hamlib.memory import PRESETS, preset
+from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import RECIPES, train
+from hamlib.training import train
 
 import csv, dataclasses, tempfile
 from pathlib import Path

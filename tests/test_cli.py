@@ -5,15 +5,15 @@ import sys
 import pytest
 
 from hamlib import __main__ as cli
-from hamlib import training
+from hamlib import recipes, training
 from hamlib.__main__ import main
 
 
 @pytest.fixture
 def short(monkeypatch):
     """The 2016 recipe, cut to a few seconds."""
-    recipe = training.Recipe(task="smallest", memory="2016", epochs=2, steps=30, validation_steps=2)
-    monkeypatch.setitem(training.RECIPES, "smallest-2016", recipe)
+    recipe = recipes.Recipe(task="smallest", memory="2016", epochs=2, steps=30, validation_steps=2)
+    monkeypatch.setitem(recipes.RECIPES, "smallest-2016", recipe)
     monkeypatch.setattr(cli, "SIZES", (8, 16))
     return recipe
 

@@ -9,8 +9,10 @@ import tensorflow as tf
 from test_memory import memory_of
 
 from hamlib.memory import TreeMemory
-from hamlib.models import HAM, RawHAM
-from hamlib.training import RECIPES, build
+from hamlib.models import HAM, EncoderDecoder, RawHAM
+from hamlib.recipes import RECIPES
+from hamlib.tasks import get_task
+from hamlib.training import build
 
 
 def data(n=8, batch=3, width=3, seed=0):
@@ -202,6 +204,64 @@ def test_save_and_load(tmp_path, output):
     for again in (whole, other):
         for attention in ("soft", "hard"):
             np.testing.assert_array_equal(again(inputs, attention=attention), model(inputs, attention=attention))
+
+
+def additive_attention(query, keys, values, scale):
+    """The mean of values under Bahdanau's weights, one at a time."""
+    scores = np.array([sum(scale * np.tanh(query + key)) for key in keys])
+    p = np.exp(scores - scores.max())
+    return sum(weight * value for weight, value in zip(p / p.sum(), values, strict=True))
+
+
+@pytest.mark.parametrize("attention", [False, True])
+def test_the_models_without_a_tree(attention):
+    """Against loops over symbols and steps; what stands past an input's end changes nothing."""
+    keras.utils.set_random_seed(0)
+    model = EncoderDecoder(10, 5, units=6, attention=attention)
+    symbols = np.random.default_rng(0).integers(0, 2, (3, 8, 10)).astype("float32")
+    lengths = np.array([8, 5, 1])
+    inputs = {"symbols": symbols, "lengths": lengths, "queries": np.zeros((3, 4, 0), "float32")}
+    answers = np.asarray(model(inputs))
+    np.testing.assert_allclose(
+        model(inputs | {"symbols": symbols * (np.arange(8) < lengths[:, None])[..., None]}), answers
+    )
+
+    layers = [model.encoder.forward_layer, model.encoder.backward_layer] if attention else [model.encoder]
+    for k, m in enumerate(lengths):
+        said = []
+        for layer, order in zip(layers, (1, -1), strict=False):
+            h = c = np.zeros(6)
+            way = []
+            for x in symbols[k, :m][::order]:
+                h, c = lstm(layer.cell, x, h, c)
+                way.append(h)
+            said.append(way[::order])
+            if order == 1:
+                state = h, c
+        values = np.concatenate(said, axis=1)
+        h, c = state
+        for t in range(4):
+            read = np.zeros(0)
+            if attention:
+                weights = [np.asarray(w) for w in (model.keys.kernel, model.keys.bias, model.query.kernel)]
+                read = additive_attention(
+                    h @ weights[2], values @ weights[0] + weights[1], values, np.asarray(model.attends.scale)
+                )
+            h, c = lstm(model.decoder, read, h, c)
+            logits = h @ np.asarray(model.output_layer.kernel) + np.asarray(model.output_layer.bias)
+            np.testing.assert_allclose(answers[k, t], 1 / (1 + np.exp(-logits)), atol=1e-5)
+
+
+def test_the_models_without_a_tree_are_saved_and_have_more_weights(tmp_path):
+    most = max(build(recipe).count_params() for recipe in RECIPES.values() if recipe.model == "ham")
+    for name in ("sort-lstm", "sort-lstm+a"):
+        model = build(RECIPES[name])
+        assert model.count_params() > most
+        inputs, _ = get_task("sort").examples(8, 4, 0, 0)
+        model.save(tmp_path / "model.keras")
+        np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "model.keras")(inputs), model(inputs))
+    with pytest.raises(ValueError, match="units: got 0; expected a positive integer"):
+        EncoderDecoder(10, 10, units=0)
 
 
 def test_the_controller_is_saved_and_loaded(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 from hamlib import pretrained
 from hamlib.evaluation import TESTS, ledger, wrong_rate
 from hamlib.pretrained import load_pretrained, load_weights, names
-from hamlib.training import RECIPES, Recipe, build
+from hamlib.recipes import RECIPES, Recipe
+from hamlib.training import build
 
 
 @pytest.fixture(scope="module")

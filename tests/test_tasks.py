@@ -1,3 +1,5 @@
+import heapq
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +47,19 @@ def plain_add(symbols, m):
     return [[int(digit), 0] for digit in digits] + [[0, 1]]
 
 
+def plain_merge(symbols, m):
+    priorities = [int("".join(map(str, symbol[:10])), 2) for symbol in symbols[:m]]
+    falls = [i for i in range(1, m) if priorities[i] < priorities[i - 1]]
+    assert len(falls) <= 1 and len(set(priorities)) == m
+    known = {round(k * 1023 / 300) for k in range(1, 301)}
+    assert set(priorities) <= known
+    second = falls[0] if falls else m
+    pairs = list(zip(priorities, symbols, strict=False))
+    return [symbol[10:] for _, symbol in heapq.merge(pairs[:second], pairs[second:m])]
+
+
 PLAIN = {
+    "merge": plain_merge,
     "reverse": lambda symbols, m: symbols[:m][::-1],
     "sort": lambda symbols, m: sorted(symbols[:m], key=key),  # Python's sort is stable
     "search": plain_search,
@@ -72,6 +86,67 @@ def test_every_task_draws_all_its_lengths():
         m = np.asarray(task.examples(8, 500, 0, 0, (task.shortest, 8))[0]["lengths"])
         expected = {4, 6, 8} if task.name == "add" else set(range(task.shortest, 9))
         assert set(m) == expected
+
+
+def test_merge_of_more_symbols_than_the_paper_has_priorities():
+    symbols = np.asarray(get_task("merge").examples(512, 2, 0, 0)[0]["symbols"])
+    numbers = symbols[..., :10] @ 2 ** np.arange(9, -1, -1)
+    assert all(len(set(row)) == 512 and (np.diff(row) < 0).sum() <= 1 for row in numbers)
+
+
+@pytest.mark.parametrize("name", ["sort", "search", "merge"])
+def test_keys_that_are_alike(name):
+    """Half of the batch is drawn as ever, and the other half has keys that lie closer together."""
+    task = get_task(name)
+    width = next(iter(task.columns.values()))
+    (plain, _), (alike, targets) = (task.examples(8, 400, 0, 0, (4, 8), alike=alike) for alike in (False, True))
+    np.testing.assert_array_equal(plain["lengths"], alike["lengths"])
+    rows = np.arange(400) % 4
+    spread = {}
+    for kind, inputs in (("plain", plain), ("alike", alike)):
+        keys = np.asarray(inputs["symbols"])[..., :width] @ 2 ** np.arange(width - 1, -1, -1)
+        spread[kind] = np.array([np.ptp(row[:m]) for row, m in zip(keys, np.asarray(inputs["lengths"]), strict=True)])
+    assert spread["alike"][rows < 2].mean() < 0.75 * spread["plain"].mean()
+    assert spread["alike"][rows >= 2].mean() > 0.9 * spread["plain"].mean()
+    for k in range(50):
+        m = int(alike["lengths"][k])
+        answer = PLAIN[name](np.asarray(alike["symbols"])[k].astype(int).tolist(), m)
+        assert np.asarray(targets)[k, : len(answer)].astype(int).tolist() == answer
+
+
+def number(value, width):
+    return [int(bit) for bit in f"{value:0{width}b}"]
+
+
+def text(digits):
+    return [[int(kind == digit) for kind in "01+="] for digit in digits]
+
+
+@pytest.mark.parametrize(
+    "name, symbols, message",
+    [
+        ("search", [number(k, 5) + [0] * 5 for k in (7, 3, 3)], r"has the keys \[7, 3\]; expected sorted ones"),
+        ("search", [number(k, 5) + [0] * 5 for k in (3, 7, 4)], r"asks for the key 4, which is none of \[3, 7\]"),
+        ("search", [number(k, 5) + [1] * 5 for k in (3, 7, 7)], "expected a key and an empty value"),
+        ("search", [[0] * 10], "lengths: got 1 to 1; expected 2"),
+        ("search", [[0] * 12] * 3, "expected .*b=10"),
+        ("merge", [number(k, 10) + [0] * 5 for k in (9, 3, 7, 4)], "expected two sequences, each sorted"),
+        ("merge", [number(k, 10) + [0] * 5 for k in (3, 9, 3)], "without equals"),
+        ("add", text("10+11"), r"is '10\+11'; expected two binary numbers"),
+        ("add", text("10+1="), "expected two binary numbers"),
+        ("add", text("1+++1="), "expected two binary numbers"),
+        ("add", [[1, 1, 0, 0]] * 4, "expected one bit of each to be 1"),
+    ],
+)
+def test_inputs_that_are_none_of_the_task(name, symbols, message):
+    with pytest.raises(ValueError, match=message):
+        get_task(name).check_inputs([symbols])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_examples_are_inputs_of_the_task(name):
+    inputs, _ = get_task(name).examples(16, 50, 3, 4, (get_task(name).shortest, 16))
+    get_task(name).check_inputs(np.asarray(inputs["symbols"]), np.asarray(inputs["lengths"]))
 
 
 def test_inputs_at_some_leaves_of_a_deep_tree():

@@ -13,19 +13,9 @@ import pytest
 import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
+from hamlib.recipes import RECIPES, Recipe, get_recipe
 from hamlib.tasks import get_task
-from hamlib.training import (
-    RECIPES,
-    Recipe,
-    build,
-    compile_model,
-    get_recipe,
-    open_run,
-    read_run,
-    stream,
-    train,
-    write_whole,
-)
+from hamlib.training import build, compile_model, open_run, read_run, stream, train, write_whole
 
 # With the book's memory: its noise, too, must go on where it stopped.
 SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)

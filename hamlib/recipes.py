@@ -1,0 +1,157 @@
+"""Recipes: all that a training run depends on but its seed, one for every model of the book.
+
+``python -m hamlib train TASK --recipe NAME`` makes each again.
+"""
+
+import dataclasses
+
+from hamlib.tasks import get_task
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All that a training run depends on but its seed.
+
+    Attributes:
+        task: name of the task.
+        memory: name of the memory's preset; None where there is none.
+        model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
+            ``"lstm+a"``, no memory (`EncoderDecoder`).
+        accesses: η of a ``"ham"``.
+        loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016
+            code) or ``"binary_crossentropy"``.
+        sizes: n of each stage of the curriculum; one for no curriculum.
+        mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
+            tree of n leaves; otherwise every input fills its tree.
+        lessons: triples (leaves, longest input, output symbols asked), in turn from epoch to epoch of the
+            last stage, with half of the inputs at random leaves. Trees deeper than their input needs, and
+            a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
+            cost. Empty: always n leaves, the input at the front, the whole answer.
+        alike: whether half of the training inputs have keys that agree in their first bits.
+        threshold: validation error (fraction of wrong sequences) under which n doubles.
+        learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
+        clip: the norm that gradients are clipped to, all together; None for no clipping.
+        epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
+        validation_steps: batches of fresh examples after each epoch (Sec. 4.1: 200).
+    """
+
+    task: str
+    memory: str | None
+    model: str = "raw"
+    accesses: int = 1
+    loss: str = "mean_squared_error"
+    sizes: tuple = (8,)
+    mixed: bool = False
+    lessons: tuple = ()
+    alike: bool = False
+    threshold: float = 0.1
+    learning_rate: tuple = (0.001, 0.001)
+    clip: float | None = None
+    epochs: int = 100
+    steps: int = 1000
+    batch_size: int = 50
+    validation_steps: int = 200
+
+    @classmethod
+    def from_json(cls, fields):
+        """Return the recipe of ``fields`` read from JSON, where a tuple is a list; missing ones have their default."""
+        values = {field.name: fields.get(field.name, field.default) for field in dataclasses.fields(cls)}
+        return cls(**{name: _tuples(value) for name, value in values.items()})
+
+    def lengths(self, n):
+        """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
+        shortest = get_task(self.task).shortest
+        return tuple((shortest, k) for k in sorted({*self.sizes, n}) if k <= n) if self.mixed else None
+
+    def lesson(self, n, epoch):
+        """The (longest input, leaves, answers) of an epoch in the stage of size n, as `Task.examples` takes them."""
+        if not self.lessons or n != self.sizes[-1]:
+            return n, None, None
+        leaves, longest, answers = self.lessons[epoch % len(self.lessons)]
+        return longest, leaves, answers
+
+
+# An LSTM with a memory. The lessons give depth, with at most 32 symbols each.
+LSTM = Recipe(
+    task="reverse",
+    memory="book",
+    model="ham",
+    loss="binary_crossentropy",
+    sizes=(8, 32),
+    mixed=True,
+    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (128, 32, 1), (16, 16, 16)),
+    alike=True,
+    threshold=0.3,
+    learning_rate=(0.004, 0.00008),
+    clip=0.1,
+    validation_steps=20,
+)
+
+RECIPES = {
+    # Select the smallest as the 2016 code trains it.
+    "smallest-2016": Recipe(task="smallest", memory="2016"),
+    # The same job in less time and with far fewer errors beyond n = 8: digital nodes, mixed lengths.
+    "smallest-8": Recipe(task="smallest", memory="book", mixed=True, learning_rate=(0.003, 0.00006), epochs=40),
+    # At most one error in 10,000 at any n: the same, grown to n = 32, with a longer fall of the learning rate.
+    "smallest": Recipe(
+        task="smallest",
+        memory="book",
+        sizes=(8, 16, 32),
+        mixed=True,
+        learning_rate=(0.003, 0.00006),
+        epochs=80,
+    ),
+    # Table 1, and Sort without a controller.
+    "reverse": dataclasses.replace(LSTM, epochs=15),
+    "search": dataclasses.replace(
+        LSTM,
+        task="search",
+        memory="book-search",
+        accesses=2,
+        lessons=((8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1), (128, 32, 1)),
+        epochs=80,
+    ),
+    "merge": dataclasses.replace(LSTM, task="merge", epochs=100),
+    "sort": dataclasses.replace(LSTM, task="sort", epochs=160),
+    "add": dataclasses.replace(
+        LSTM,
+        task="add",
+        accesses=2,
+        lessons=((8, 8, 5), (16, 16, 5), (32, 32, 3), (64, 32, 2), (128, 32, 1), (16, 16, 9)),
+        epochs=60,
+    ),
+    "raw-sort": dataclasses.replace(LSTM, task="sort", model="raw", learning_rate=(0.005, 0.0001), epochs=160),
+}
+# Without a tree, for as many steps: no lessons, which are about trees. The learning rates are the best of three.
+for name, lstm, with_attention in [
+    ("reverse", 0.003, 0.003),
+    ("search", 0.003, 0.003),
+    ("merge", 0.003, 0.003),
+    ("sort", 0.003, 0.003),
+    ("add", 0.003, 0.003),
+]:
+    for model, rate in (("lstm", lstm), ("lstm+a", with_attention)):
+        RECIPES[f"{name}-{model}"] = dataclasses.replace(
+            RECIPES[name],
+            model=model,
+            memory=None,
+            accesses=1,
+            sizes=(8, 16, 32),
+            lessons=(),
+            learning_rate=(rate, rate / 50),
+        )
+
+
+def get_recipe(name):
+    """Return the recipe called ``name``.
+
+    Raises:
+        ValueError: no recipe has that name; the message lists those that exist.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"recipe: unknown {name!r}; known: {', '.join(RECIPES)}")
+    return RECIPES[name]
