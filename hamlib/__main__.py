@@ -46,7 +46,10 @@ def _parser():
 
     train = command("train", _train, "Train a model, or go on with a run that was stopped; then print its table.")
     train.add_argument("task", nargs="?", default="smallest", help=f"one of: {', '.join(TASKS)} (default: smallest)")
-    train.add_argument("--recipe", help=f"one of: {', '.join(RECIPES)} (default: the 2016 code's job, TASK-2016)")
+    train.add_argument(
+        "--recipe",
+        help=f"one of: {', '.join(RECIPES)} (default: TASK; of smallest: smallest-2016)",
+    )
     train.add_argument("--full", action="store_true", help="the recipe of the shipped model: --recipe TASK")
     train.add_argument("--seed", type=int, default=0, help="of the first weights and the examples (default: 0)")
     train.add_argument("--folder", type=Path, help="home of the run (default: runs/RECIPE-seedSEED)")
@@ -73,6 +76,7 @@ def _parser():
 
     ledger = command("ledger", _ledger, "Train the seeds of a task, measure them, ship seed 0: makes the ledger.")
     ledger.add_argument("task", nargs="?", default="smallest", help="default: smallest")
+    ledger.add_argument("--recipes", nargs="+", help="rows of the table (default: all)")
     ledger.add_argument("--seeds", type=int, nargs="+", help="default: all of the table")
     ledger.add_argument("--runs", type=Path, default=Path("runs"), help="home of the runs (default: runs)")
     return parser
@@ -80,7 +84,8 @@ def _parser():
 
 def _train(options):
     task = get_task(options.task)
-    name = options.recipe or (task.name if options.full else f"{task.name}-2016")
+    old = f"{task.name}-2016"
+    name = options.recipe or (old if old in RECIPES and not options.full else task.name)
     recipe = get_recipe(name)
     if recipe.task != task.name:
         raise ValueError(f"recipe: {name} is for the task {recipe.task}, not {task.name}")
@@ -123,7 +128,7 @@ def _sort(options):
     for number in options.numbers:
         if not 0 <= number < 32:
             raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")
-    sorter = pretrained.load_pretrained("raw-sort")
+    sorter = pretrained.load_pretrained("sort" if "sort" in pretrained.names() else "raw-sort")
     bits = [[int(bit) for bit in f"{key:05b}{i % 32:05b}"] for i, key in enumerate(options.numbers)]
     inputs = sorter.task.inputs(*sorter.task.check_inputs([bits]))
     n = inputs["symbols"].shape[1]
@@ -156,17 +161,21 @@ def _ledger(options):
     if options.task not in evaluation.ROWS:
         raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(evaluation.ROWS)}")
     task = get_task(options.task)
-    for name, label in evaluation.ROWS[task.name].items():
+    rows = evaluation.ROWS[task.name]
+    if unknown := set(options.recipes or rows) - set(rows):
+        raise ValueError(f"recipes: unknown {', '.join(unknown)}; {task.name} has: {', '.join(rows)}")
+    for name in options.recipes or rows:
+        label = rows[name]
         command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
         row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
-        for seed in options.seeds or evaluation.SEEDS[task.name]:
+        for seed in options.seeds or evaluation.SEEDS[name]:
             folder = options.runs / f"{name}-seed{seed}"
             model, run = training.train(RECIPES[name], folder, seed, verbose=0)
             entry = _entry(seed, RECIPES[name], run)
             print(json.dumps(entry), flush=True)
             measured = evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
             evaluation.write_ledger(task.name, row, entry | measured)
-            if not seed and name in evaluation.SHIPPED:
+            if not seed and not name.endswith("-2016"):
                 card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
                 pretrained.ship(name, run.best_weights, card)
     print(evaluation.table_text(evaluation.ledger_rows(task.name)))

@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import ATTENTIONS, check_attention
-from hamlib.tasks import stream_seed
+from hamlib.models import EncoderDecoder
+from hamlib.tasks import TASKS, stream_seed
 from hamlib.training import write_whole
 
 LEDGER = Path(__file__).parent / "pretrained" / "ledger.json"
@@ -83,20 +84,21 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
 
 # -- the ledger ------------------------------------------------------------------------------------
 
-# What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that may ship,
+FIVE = ("reverse", "search", "merge", "sort", "add")  # the tasks of Table 1
+# What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that ships,
 # chosen before any was trained.
-ROWS = {
-    "smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"},
-    "sort": {"raw-sort": "raw DHAM, no LSTM"},
+ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}} | {
+    task: {task: "LSTM+DHAM", f"{task}-lstm": "LSTM", f"{task}-lstm+a": "LSTM+A"} for task in FIVE
 }
-SHIPPED = ("smallest", "raw-sort")
-SEEDS = {"smallest": (0, 1, 2, 3, 4), "sort": (0, 1, 2)}
+ROWS["sort"]["raw-sort"] = "raw DHAM, no LSTM"
+SEEDS = {"smallest": (0, 1, 2, 3, 4), "smallest-2016": (0, 1, 2, 3, 4), "raw-sort": (0, 1, 2)}
+SEEDS |= {name: (0, 1, 2) if name == task else (0,) for task in FIVE for name in ROWS[task] if name not in SEEDS}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
-TESTS = {
-    "smallest": {n: (None, examples, examples) for n, examples in FULL.items()},
+TESTS = {"smallest": {n: (None, examples, examples) for n, examples in FULL.items()}} | {
     # Sec. 4.1: any length in the tree trained on, then 2 to 4 times the longest; and 16 to 32 times, hard only.
-    "sort": {32: ((1, 32), 2500, 2500), 128: ((65, 128), 2500, 2500), 1024: ((513, 1024), 0, 500)},
+    task: {32: ((TASKS[task].shortest, 32), 2500, 2500), 128: ((65, 128), 2500, 2500), 1024: ((513, 1024), 0, 500)}
+    for task in FIVE
 }
 PUBLISHED = {
     "smallest": [
@@ -105,19 +107,27 @@ PUBLISHED = {
             "source": "notes of the 2016 TensorFlow repository tf-ham: one model, trained at n = 8",
             "right": {8: 99.7, 16: 83.8, 32: 60.3},
         }
-    ],
-    "sort": [
-        {"label": f"{model}, published", "source": "Table 1", "right": {32: test, 128: longer}}
-        for model, test, longer in [("LSTM", 1, 0), ("LSTM+A", 75, 0), ("LSTM+HAM", 99.96, 99.76)]
-    ],
+    ]
 }
+# Table 1 prints wrong sequences: LSTM, LSTM+A and LSTM+HAM in the test, then 2 to 4 times longer.
+for task, test, longer in [
+    ("reverse", (73, 0, 0), (100, 100, 0)),
+    ("search", (62, 0.04, 0.12), (89, 0.52, 1.68)),
+    ("merge", (88, 16, 0), (100, 100, 2.48)),
+    ("sort", (99, 25, 0.04), (100, 100, 0.24)),
+    ("add", (39, 0, 0), (100, 100, 100)),
+]:
+    PUBLISHED[task] = [
+        {"label": f"{model}, published", "source": "Table 1", "right": {32: 100 - a, 128: 100 - b}}
+        for model, a, b in zip(("LSTM", "LSTM+A", "LSTM+HAM"), test, longer, strict=True)
+    ]
 
 
 def measure(model, task):
     """Count wrong answers in all `TESTS` of a task, soft and hard: a seed's entry in the ledger.
 
     Args:
-        model, task: as in `wrong_rate`.
+        model, task: as in `wrong_rate`. A model without a tree has no hard path: it is measured once, as soft.
 
     Returns:
         ``{attention: {n: [wrong, examples]}}``.
@@ -128,7 +138,7 @@ def measure(model, task):
             for n, test in TESTS[task.name].items()
             if test[1 + k]
         }
-        for k, attention in enumerate(ATTENTIONS)
+        for k, attention in enumerate(ATTENTIONS[:1] if isinstance(model, EncoderDecoder) else ATTENTIONS)
     }
 
 
@@ -180,43 +190,69 @@ def ledger_rows(task):
         raise ValueError(f"task: the ledger has no {task!r}; it has: {', '.join(tasks)}")
     rows = published_rows(task)
     for row in tasks[task]["measured"]:
-        for attention in ("soft", "hard"):
-            over_seeds = {}
-            for run in row["seeds"]:
-                for n, (wrong, examples) in run[attention].items():
-                    over_seeds.setdefault(int(n), []).append(Rate(wrong, examples).right)
-            figures = {n: (statistics.median(v), min(v), max(v)) for n, v in over_seeds.items()}
-            rows.append((f"{row['label']}, {attention}", figures))
+        for attention in _attentions(row):
+            label = f"{row['label']}, {attention}" if len(_attentions(row)) > 1 else row["label"]
+            rows.append((label, _over_seeds(row, attention)))
     return rows
 
 
-def _cell(figure, digits=2):
-    if figure is None:
-        return "–"
-    middle, low, high = figure
-    text = f"{_percent(middle, digits)}"
-    return text if low == high else f"{text} ({_percent(low, digits)}–{_percent(high, digits)})"
+def _attentions(row):
+    return [attention for attention in ATTENTIONS if attention in row["seeds"][0]]
 
 
-def _percent(value, digits):
-    """A percentage rounded down, so that only a model without an error shows 100."""
-    return f"{math.floor(value * 10**digits) / 10**digits:g}"
+def _over_seeds(row, attention):
+    """{n: (median, low, high)} of a row of the ledger, sequences right in percent."""
+    figures = {}
+    for run in row["seeds"]:
+        for n, (wrong, examples) in run[attention].items():
+            figures.setdefault(int(n), []).append(Rate(wrong, examples).right)
+    return {n: (statistics.median(v), min(v), max(v)) for n, v in figures.items()}
 
 
-def table_text(rows, markdown=False):
-    """Write a generalisation table in columns.
+def table_1_rows(n):
+    """Return Table 1 at one n, published and ours, by model.
 
     Args:
-        rows: as `ledger_rows` returns them.
-        markdown: whether to write it as Markdown rather than as plain text.
+        n: 32, the test; 128, inputs 2 to 4 times longer; or 1,024.
 
     Returns:
-        the table as a string: sequences right in percent, median over the seeds (lowest–highest).
+        a list of ``(label, {task: (median, low, high)})``, *wrong* sequences in percent, as the paper prints them.
     """
-    sizes = sorted({n for _, figures in rows for n in figures})
-    lines = [["% right", *(f"n = {n:,}" for n in sizes)]]
-    lines += [[label, *(_cell(figures.get(n)) for n in sizes)] for label, figures in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(sizes) + 1)]
+    rows = {}
+    for task in FIVE:
+        for label, figures in ledger_rows(task) if task in ledger()["tasks"] else published_rows(task):
+            if n in figures:
+                middle, low, high = figures[n]
+                rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "raw DHAM"]
+    return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
+
+
+def _cell(figure, rounded):
+    if figure is None:
+        return "–"
+    middle, low, high = (f"{rounded(value * 100 - 1e-7 * (rounded is math.ceil)) / 100:g}" for value in figure)
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def table_text(rows, markdown=False, head="% right"):
+    """Write a table in columns.
+
+    Args:
+        rows: as `ledger_rows` or `table_1_rows` returns them.
+        markdown: whether to write it as Markdown rather than as plain text.
+        head: what the figures are, ``"% right"`` or ``"% wrong"``.
+
+    Returns:
+        the table as a string: the median over the seeds (lowest–highest), rounded for the worse, so that only
+        a model without an error shows 100% right or 0% wrong.
+    """
+    known = {key: None for _, figures in rows for key in figures}
+    columns = sorted(known) if all(isinstance(key, int) for key in known) else list(known)
+    rounded = math.ceil if "wrong" in head else math.floor
+    lines = [[head, *(f"n = {key:,}" if isinstance(key, int) else key for key in columns)]]
+    lines += [[label, *(_cell(figures.get(key), rounded) for key in columns)] for label, figures in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns) + 1)]
     edge, gap = ("| ", " | ") if markdown else ("", "  ")
 
     def write(line):
@@ -253,4 +289,29 @@ def draw_table(rows, title=""):
     axes.set(xlabel="leaves n", ylabel="sequences right (%)", ylim=(-3, 103), title=title)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="lower left")
+    return figure
+
+
+def draw_table_1(rows, title=""):
+    """Draw Table 1 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
+
+    Args:
+        rows: as `table_1_rows` returns them.
+        title: what stands above.
+
+    Returns:
+        a matplotlib Figure.
+    """
+    columns = list({key: None for _, figures in rows for key in figures})
+    wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
+    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * len(rows))
+    figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
+    image = axes.imshow(wrong, cmap="cividis_r", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(wrong):
+        text = "–" if np.isnan(value) else f"{math.ceil(value * 100 - 1e-7) / 100:g}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if value > 50 else "black", fontsize=9)
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    axes.set_title(title, fontsize=10)
+    figure.colorbar(image, label="wrong sequences (%)")
     return figure

@@ -83,12 +83,19 @@ LSTM = Recipe(
     loss="binary_crossentropy",
     sizes=(8, 32),
     mixed=True,
-    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (128, 32, 1), (16, 16, 16)),
+    lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 2)),
     alike=True,
     threshold=0.3,
     learning_rate=(0.004, 0.00008),
     clip=0.1,
     validation_steps=20,
+)
+
+SORT = dataclasses.replace(
+    LSTM,
+    task="sort",
+    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (128, 32, 1), (16, 16, 16)),
+    epochs=160,
 )
 
 RECIPES = {
@@ -106,25 +113,21 @@ RECIPES = {
         epochs=80,
     ),
     # Table 1, and Sort without a controller.
-    "reverse": dataclasses.replace(LSTM, epochs=15),
+    "reverse": dataclasses.replace(LSTM, epochs=10),
     "search": dataclasses.replace(
         LSTM,
         task="search",
         memory="book-search",
         accesses=2,
-        lessons=((8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1), (128, 32, 1)),
+        lessons=((8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1)),
         epochs=80,
     ),
-    "merge": dataclasses.replace(LSTM, task="merge", epochs=100),
-    "sort": dataclasses.replace(LSTM, task="sort", epochs=160),
+    "merge": dataclasses.replace(LSTM, task="merge", epochs=80),
+    "sort": SORT,
     "add": dataclasses.replace(
-        LSTM,
-        task="add",
-        accesses=2,
-        lessons=((8, 8, 5), (16, 16, 5), (32, 32, 3), (64, 32, 2), (128, 32, 1), (16, 16, 9)),
-        epochs=60,
+        LSTM, task="add", accesses=2, lessons=((8, 8, 5), (16, 16, 3), (32, 32, 3), (64, 32, 1)), epochs=60
     ),
-    "raw-sort": dataclasses.replace(LSTM, task="sort", model="raw", learning_rate=(0.005, 0.0001), epochs=160),
+    "raw-sort": dataclasses.replace(SORT, model="raw", learning_rate=(0.005, 0.0001)),
 }
 # Without a tree, for as many steps: no lessons, which are about trees. The learning rates are the best of three.
 for name, lstm, with_attention in [

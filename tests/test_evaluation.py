@@ -3,8 +3,22 @@ import pytest
 from keras import ops
 
 from hamlib import evaluation
-from hamlib.evaluation import Rate, draw_table, ledger, ledger_rows, measure, table_text, write_ledger, wrong_rate
+from hamlib.evaluation import (
+    Rate,
+    draw_table,
+    draw_table_1,
+    ledger,
+    ledger_rows,
+    measure,
+    table_1_rows,
+    table_text,
+    write_ledger,
+    wrong_rate,
+)
+from hamlib.models import EncoderDecoder
+from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
+from hamlib.training import build
 
 smallest = get_task("smallest")
 
@@ -85,6 +99,44 @@ def test_the_table_as_a_picture():
     assert figure.get_facecolor() == (1, 1, 1, 1) and axes.get_title() == "title"
     assert [line.get_label() for line in axes.lines] == ["published", "ours"]
     assert axes.get_xlabel() and "%" in axes.get_ylabel()
+
+
+TABLE_1 = [
+    ("LSTM", {"search": (62.0, 62.0, 62.0)}),
+    ("LSTM+DHAM, hard", {"search": (0.0,) * 3, "sort": (0.001, 0, 60)}),
+]
+
+
+def test_table_1():
+    lines = table_text(TABLE_1, head="% wrong").splitlines()
+    assert lines[0].split() == ["%", "wrong", "search", "sort"]
+    assert lines[2].split() == ["LSTM", "62", "–"] and lines[3].split()[2:] == [
+        "0",
+        "0.01",
+        "(0–60)",
+    ]  # never down to 0
+    figure = draw_table_1(TABLE_1, "title")
+    axes, scale = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["62", "–", "0", "0.01"] and "%" in scale.get_ylabel()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["LSTM", "LSTM+DHAM, hard"]
+
+
+def test_table_1_is_the_papers():
+    """Against the figures as they are printed there: wrong sequences, in the test and on longer inputs."""
+    rows = {n: dict(table_1_rows(n)) for n in (32, 128)}
+    for task, test, longer in [
+        ("sort", (99, 25, 0.04), (100, 100, 0.24)),
+        ("search", (62, 0.04, 0.12), (89, 0.52, 1.68)),
+    ]:
+        for n, figures in ((32, test), (128, longer)):
+            for model, figure in zip(("LSTM", "LSTM+A", "LSTM+HAM"), figures, strict=True):
+                assert rows[n][f"{model}, published"][task] == pytest.approx((figure,) * 3)
+
+
+def test_a_model_without_a_tree_is_measured_once(monkeypatch):
+    monkeypatch.setitem(evaluation.TESTS, "sort", {4: (None, 10, 10)})
+    assert set(measure(EncoderDecoder(10, 10, 4), get_task("sort"))) == {"soft"}
+    assert set(measure(build(RECIPES["raw-sort"]), get_task("sort"))) == {"soft", "hard"}
 
 
 def test_writing_a_ledger(tmp_path, monkeypatch):

@@ -1,0 +1,357 @@
+# %% [markdown]
+# # 5. A controller that sorts
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/05_sort.ipynb)
+#
+# Covers LSTM+HAM: Fig. 1, Sec. 3.1 to 3.3 and Appendix A, and the task Sort of Sec. 4.2.
+#
+# **You will learn**
+# - how an LSTM asks a tree memory, reads, answers and writes, again and again;
+# - how to train it to sort, and what it must learn for that;
+# - how to watch a trained memory visit its leaves in sorted order.
+#
+# **Know before:** [chapter 4](04_generalise.ipynb).
+#
+# **Time:** about two minutes on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.drawing import draw_frames, show
+from hamlib.evaluation import ledger_rows, table_text, wrong_rate
+from hamlib.memory import TreeMemory, preset
+from hamlib.models import HAM
+from hamlib.pretrained import load_pretrained
+from hamlib.recipes import RECIPES
+from hamlib.tasks import get_task
+from hamlib.training import train
+
+import csv, dataclasses, tempfile
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %% [markdown]
+# ## What does sorting ask of a memory?
+#
+# The input is m pairs *key ‖ value*, 5 bits each. The output is the same pairs, sorted by key. Keys are often equal, and
+# then the pairs keep their order: the sort is **stable**.
+
+# %%
+task = get_task("sort")
+inputs, targets = task.examples(n=8, batch_size=1, seed=3, step=4)
+x, y = np.array(inputs["symbols"])[0], np.array(targets)[0]
+
+
+def decimal(bits):
+    return bits.astype(int) @ 2 ** np.arange(bits.shape[-1] - 1, -1, -1)
+
+
+print("in: ", *(f"{key}‖{value}" for key, value in zip(decimal(x[:, :5]), decimal(x[:, 5:]))))
+print("out:", *(f"{key}‖{value}" for key, value in zip(decimal(y[:, :5]), decimal(y[:, 5:]))))
+
+# %% [markdown]
+# One access found the smallest key in chapter 3. Now the memory is asked m times, and the same question must get
+# **another answer** each time: the smallest key *not yet taken*. Two things can make the difference:
+#
+# - the one who asks changes: an LSTM, whose state is the query;
+# - the tree changes: WRITE marks the leaf that was read, and JOIN carries the mark up.
+
+# %% [markdown]
+# ## How does an LSTM ask a tree?
+#
+# One timestep of LSTM+HAM (Fig. 1), with the state $(h, c)$ of the LSTM:
+#
+# 1. **attend**: the query is $h$; $p = \mathrm{attend}(\text{nodes}, h)$;
+# 2. **read**: $r = \sum_e p(e)\, h_e$ is the LSTM's *input*: $(h, c) := \mathrm{LSTM}(r, h, c)$;
+# 3. **answer**: $\hat y = \sigma(W h + b)$, one number for each output bit;
+# 4. **write**: every leaf by its p, then JOIN again.
+#
+# $h$ and $c$ begin as zeros. The input is nowhere but in the leaves.
+
+# %%
+keras.utils.set_random_seed(0)
+memory = TreeMemory(task.symbol_width, **preset("book"))
+model = HAM(memory, task.answer_width)
+controller, output_layer = model.controller, model.output_layer
+print("numbers to learn:", model.count_params(), "  l, width of the LSTM:", memory.query_width)
+
+
+# %%
+def timestep(nodes, h, c):
+    p = memory.attend(nodes, h, "soft")
+    r = memory.read(nodes, p)
+    h, (h, c) = controller(r, [h, c])
+    answer = output_layer(h)
+    return answer, memory.write(nodes, p, h), h, c
+
+
+# %%
+nodes = memory.grow(inputs["symbols"], inputs["lengths"])
+h = c = np.zeros((1, memory.query_width), "float32")
+answers = []
+for _ in range(8):
+    answer, nodes, h, c = timestep(nodes, h, c)
+    answers.append(np.array(answer)[0])
+print("answers [T, b]:", np.array(answers).shape)
+
+# %% [markdown]
+# hamlib keeps this as `HAM(memory, answer_width, accesses=η)`, with η accesses for each output symbol. Its inputs hold
+# `queries[batch, T, 0]`: nothing is said in them, but T says how many symbols are wanted.
+
+# %%
+output = np.array(model(inputs))
+print("output [batch, T, b]:", output.shape, "  same as ours:", np.allclose(output[0], answers, atol=1e-5))
+
+# %% [markdown]
+# **Why is nothing else fed in?** Many decoders are given their own last answer. This one sees only what it read. It knows
+# the past from its state and from the marks in the tree, and it can look at the input as often as it likes.
+#
+# ## Can it learn?
+#
+# We train a small one: n = 8 only, all eight answers judged at every step, for a little over a minute. A sequence counts
+# as wrong if **any** of its 80 bits is wrong.
+
+# %%
+SMALL = dataclasses.replace(
+    RECIPES["sort"], sizes=(8,), lessons=(), epochs=10, steps=700, learning_rate=(0.005, 0.0002)
+)
+
+# %% tags=["slow"]
+with tempfile.TemporaryDirectory() as folder:
+    small, _ = train(SMALL, folder, seed=0, verbose=0)
+    with open(Path(folder) / "log.csv") as file:
+        log = {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
+
+
+# %% tags=["slow"]
+def draw_training(log):
+    figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    epochs = np.arange(1, len(log["val_wrong"]) + 1)
+    ax.plot(epochs, 100 * log["wrong"], "s--", color="#E69F00", label="training: with noise, half of the keys alike")
+    ax.plot(epochs, 100 * log["val_wrong"], "o-", color="#0072B2", label="validation: without either")
+    ax.set(xlabel=f"epoch ({SMALL.steps} steps of {SMALL.batch_size})", ylabel="wrong sequences (%)", ylim=(0, 102))
+    ax.set_title("An LSTM with a tree learns to sort, n = 8")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return figure, f"Wrong sequences by epoch; validation falls to {log['val_wrong'][-1]:.1%} in the last."
+
+
+show(*draw_training(log))
+print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
+
+# %% [markdown]
+# **What to notice.** The curve falls late: much of what is learned arrives while the learning rate falls and the noise
+# fades. More steps bring the rest. The shipped model was trained with `python -m hamlib train sort`, up to n = 32.
+
+# %% [markdown]
+# ## What does a trained memory do?
+#
+# We load the shipped weights and run them **hard**: each access is one path. `model.walk` answers one symbol at a time
+# and says which way each access went.
+
+# %%
+sorter = load_pretrained("sort")
+
+
+def visits(model, inputs):
+    """The leaf that each access visits, and the trees that it saw."""
+    n = inputs["symbols"].shape[1]
+    seen = [(np.array(nodes)[0], np.array(paths[0])[0]) for nodes, paths, _ in model.walk(inputs, "hard")]
+    return [int(path[-1]) - n for _, path in seen], seen
+
+
+leaves, seen = visits(sorter.model, inputs)
+keys = decimal(x[:, :5])
+print("keys, leaf by leaf:", keys.tolist())
+print("leaves visited:    ", leaves)
+print("their keys:        ", keys[leaves].tolist())
+
+
+# %%
+def frames_of(leaves, seen, keys):
+    """One tree for each access; a key disappears once its leaf was visited."""
+    left = [str(key) for key in keys]
+    for leaf, (_, path) in zip(leaves, seen):
+        yield {"path": path, "n": len(keys), "leaf_labels": list(left), "leaf_name": "key"}
+        left[leaf] = "·"
+
+
+show(draw_frames(frames_of(leaves, seen, keys)))
+
+# %% [markdown]
+# **What to notice.** The frames read like a tournament that is played again after each winner has left. Nobody told the
+# memory to visit the smallest key first, or to visit a leaf only once: it was shown inputs and sorted outputs.
+
+# %% [markdown]
+# ## Is it stable?
+#
+# Only three different keys now, so nearly all are equal. The values number the leaves from 0 to 7.
+
+# %%
+equal = [9, 4, 9, 4, 2, 9, 4, 2]
+bits = np.array([[[int(bit) for bit in f"{key:05b}{k:05b}"] for k, key in enumerate(equal)]])
+answer = sorter.answer(bits)[0]
+print("keys:  ", decimal(answer[:, :5]).tolist())
+print("values:", decimal(answer[:, 5:]).tolist(), "  stable order:", np.argsort(equal, kind="stable").tolist())
+
+# %% [markdown]
+# ## What is written?
+#
+# WRITE changes the leaf that was just read, and JOIN carries the change up. We look at the whole tree before the first
+# access, half-way, and before the last.
+
+# %%
+frames = [
+    {"nodes": seen[t][0], "path": seen[t][1], "leaf_labels": [str(k) for k in keys], "leaf_name": "key",
+     "title": f"before access {t + 1}"}
+    for t in (0, 4, 7)
+]
+show(draw_frames(frames))
+
+# %%
+first, last = seen[0][0][8:], seen[7][0][8:]
+change = np.abs(last - first).mean(axis=1)
+print("mean change of each leaf before the last access:", change.round(2).tolist())
+print("the leaf not yet visited:", leaves[-1])
+
+# %% [markdown]
+# **What to notice.** Visited leaves have changed, the last one not. The marked leaves look alike, whatever their keys
+# were: *taken* is all that matters of them now. An inner node above taken leaves only must look like an empty one.
+
+# %% [markdown]
+# ## Does it generalise?
+#
+# Trained on at most 32 pairs; asked for 32, for 128 (lengths 65 to 128), and for 1,024 (lengths 513 to 1,024). The
+# published figures are those of the paper's Table 1. All figures are in the ledger, in percent of right sequences.
+
+# %%
+print(table_text(ledger_rows("sort")))
+
+# %% [markdown]
+# *no LSTM* is the raw memory: a zero query each time, so that attention moves on through WRITE alone. Chapter 6 sets all
+# five tasks of Table 1 beside the published figures, and says where ours differ.
+#
+# ## Exercises
+#
+# **5.1 The price of sorting.** A hard access reads the rows from the root to a leaf; after the write, the inner nodes on that
+# path are joined again. How many rows are visited in all, down and up, to sort n pairs in a tree of n leaves?
+
+# %% tags=["exercise"]
+def rows_visited(n):
+    """Return how many rows n hard accesses visit: log2 n + 1 down, and log2 n inner nodes up, each."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("5.1"):
+    assert rows_visited(2) == 6, "n = 2: two accesses, each 2 rows down and 1 inner node up"
+    assert rows_visited(8) == 8 * 7, "n = 8: eight accesses of 4 rows down and 3 up"
+    ratio = 1024 * 1024 / rows_visited(1024)
+    print(f"n = 1,024: flat attention would look at {ratio:.0f} times as many leaves")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def rows_visited(n):
+#     """Return how many rows n hard accesses visit: log2 n + 1 down, and log2 n inner nodes up, each."""
+#     depth = n.bit_length() - 1
+#     return n * (2 * depth + 1)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **5.2 A tournament by hand.** Write the algorithm that the memory has to find. A node is *(smallest key left below, its
+# leaf)*; a taken leaf is *(32, leaf)*, more than any key. Fill in one access: find the winner, mark it, join again.
+
+
+# %%
+def tournament(keys):
+    """A tree as a list: row 1 the root, leaf k in row n + k, each row (key, leaf)."""
+    n = len(keys)
+    tree = [None] * n + [(int(key), k) for k, key in enumerate(keys)]
+    for i in range(n - 1, 0, -1):
+        tree[i] = min(tree[2 * i], tree[2 * i + 1])
+    return tree
+
+
+# %% tags=["exercise"]
+def take_smallest(tree):
+    """Mark the leaf of the smallest key as taken, join its ancestors again, and return the leaf."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("5.2"):
+    tree = tournament(keys)
+    taken = [take_smallest(tree) for _ in keys]
+    assert len(set(taken)) == 8, f"every leaf once; you took {taken}: is the winner marked with the key 32?"
+    assert taken == np.argsort(keys, kind="stable").tolist(), f"you took {taken}: are all ancestors joined again?"
+    print("your tournament and the learned memory visit the same leaves:", taken == leaves)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def take_smallest(tree):
+#     """Mark the leaf of the smallest key as taken, join its ancestors again, and return the leaf."""
+#     leaf = tree[1][1]
+#     i = len(tree) // 2 + leaf
+#     tree[i] = (32, leaf)
+#     while i > 1:
+#         i //= 2
+#         tree[i] = min(tree[2 * i], tree[2 * i + 1])
+#     return leaf
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **5.3 Why so strict a judge?** Suppose each of the 10·m bits of an answer were wrong with the same small probability ε,
+# independently. Which ε gives 99% right sequences at m = 32? And what would that ε give at m = 1,024?
+
+# %% tags=["exercise"]
+def right_sequences(eps, m):
+    """Return how probable it is that all 10 bits of m symbols are right."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("5.3"):
+    assert np.isclose(right_sequences(0.1, 1), 0.9**10), "one symbol has ten bits, and all of them must be right"
+    eps = 1 - 0.99 ** (1 / 320)
+    assert np.isclose(right_sequences(eps, 32), 0.99), "m symbols have 10 m bits"
+    print(f"ε = {eps:.1e} gives 99% at m = 32, but {right_sequences(eps, 1024):.0%} at m = 1,024")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def right_sequences(eps, m):
+#     """Return how probable it is that all 10 bits of m symbols are right."""
+#     return (1 - eps) ** (10 * m)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - An LSTM and a tree: the state is the query, what is read is the input, and the tree is written after each access.
+# - Sorting is a tournament: the smallest key left is handed up, its leaf is marked as taken, its ancestors are joined.
+# - Run hard, each access costs 2 log₂ n + 1 rows, so that n of them sort in Θ(n log n).
+# - A sequence is wrong if any bit is; the longer the answer, the rarer an error must be.
+#
+# **Next:** chapter 6, *Five algorithms, three models*.
