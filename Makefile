@@ -25,7 +25,7 @@ benchmark: $(VENV)/ready
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,test]
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,test,tune]
 	touch $@
 
 lock:

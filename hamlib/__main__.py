@@ -68,6 +68,14 @@ def _parser():
     sort = command("sort", _sort, "Sort numbers with a learned model, and show the leaf that each access visits.")
     sort.add_argument("numbers", type=int, nargs="+", help="0 to 31: keys of 5 bits")
 
+    search = command("search", _search, "Train with hyper-parameters drawn at random, or go on with such a search.")
+    search.add_argument("task", help=f"one of: {', '.join(TASKS)}")
+    search.add_argument("--recipe", help="what is not drawn (default: TASK)")
+    search.add_argument("--trials", type=int, default=20, help="runs in all (default: 20)")
+    search.add_argument("--epochs", type=int, help="of each run (default: the recipe's)")
+    search.add_argument("--seed", type=int, default=0, help="of the runs and of what is drawn (default: 0)")
+    search.add_argument("--folder", type=Path, help="home of the search (default: runs/search-RECIPE-seedSEED)")
+
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
     table.add_argument("--markdown", action="store_true", help="as Markdown")
@@ -86,9 +94,7 @@ def _train(options):
     task = get_task(options.task)
     old = f"{task.name}-2016"
     name = options.recipe or (old if old in RECIPES and not options.full else task.name)
-    recipe = get_recipe(name)
-    if recipe.task != task.name:
-        raise ValueError(f"recipe: {name} is for the task {recipe.task}, not {task.name}")
+    recipe = _recipe_for(task, name)
     folder = options.folder or Path("runs") / f"{name}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
     print(f"{name}, seed {options.seed}, in {folder}: {recipe.epochs} epochs of {recipe.steps} steps")
@@ -101,6 +107,26 @@ def _train(options):
         if n >= task.shortest and examples >= 100:
             measured[n] = (evaluation.wrong_rate(model, task, n, examples).right,) * 3
     print(evaluation.table_text([*rows, ("this run, hard", measured)]))
+
+
+def _recipe_for(task, name):
+    recipe = get_recipe(name)
+    if recipe.task != task.name:
+        raise ValueError(f"recipe: {name} is for the task {recipe.task}, not {task.name}")
+    return recipe
+
+
+def _search(options):
+    task = get_task(options.task)
+    name = options.recipe or task.name
+    recipe = _recipe_for(task, name)
+    recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
+    folder = options.folder or Path("runs") / f"search-{name}-seed{options.seed}"
+    options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
+    study = training.search(recipe, folder, options.trials, options.seed)
+    for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
+        drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
+        print(f"{trial.value:8.3%} wrong in validation: {drawn}")
 
 
 def _evaluate(options):

@@ -18,7 +18,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM
-from hamlib.recipes import Recipe
+from hamlib.recipes import Recipe, suggest
 from hamlib.tasks import get_task, stream_seed
 
 
@@ -314,3 +314,44 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         compiled[lesson], compiled[n] = model.train_function, model.test_function
     model.load_weights(checkpoints.best_weights)
     return model, checkpoints
+
+
+def search(recipe, folder, trials, seed=0):
+    """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
+
+    Args:
+        recipe: the `Recipe` whose fields in `recipes.SPACE` are drawn anew for each trial.
+        folder: the search's home: ``trials.db``, Optuna's, and the folder of each trial's run.
+        trials: how many runs there shall be in all.
+        seed: of all runs, and of what is drawn.
+
+    Returns:
+        Optuna's ``Study``; its trials have the best validation error of their run as ``value``.
+
+    Raises:
+        ValueError: ``trials`` is not a positive integer, or a bad seed.
+        OSError: the folder cannot be written.
+    """
+    import optuna  # only a search needs it
+
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise ValueError(f"trials: got {trials!r}; expected a positive integer")
+    stream_seed(seed, "train")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=f"sqlite:///{folder / 'trials.db'}", study_name=f"{recipe.task}-seed{seed}", load_if_exists=True
+    )
+
+    def run(trial):
+        _, checkpoints = train(suggest(recipe, trial), folder / f"trial{len(done())}", seed, verbose=0)
+        return float(checkpoints.best_error)
+
+    def done():
+        return study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+
+    while len(done()) < trials:  # a trial that was stopped is drawn again, the same, and goes on in its folder
+        study.sampler = optuna.samplers.RandomSampler(seed=seed + len(done()))
+        study.optimize(run, n_trials=1)
+    return study

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
-from hamlib.recipes import RECIPES, Recipe, get_recipe
+from hamlib.recipes import RECIPES, SPACE, Recipe, get_recipe
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, open_run, read_run, stream, train, write_whole
+from hamlib.training import build, compile_model, open_run, read_run, search, stream, train, write_whole
 
 # With the book's memory: its noise, too, must go on where it stopped.
 SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)
@@ -277,3 +277,32 @@ def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
     model, _ = train(recipe, tmp_path, verbose=0)
     for attention in ("soft", "hard"):
         assert wrong_rate(model, get_task("reverse"), 8, 500, attention=attention, lengths=(1, 8)).right > 95
+
+
+def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    recipe = dataclasses.replace(SHORT, epochs=2, steps=10)
+    unbroken = search(recipe, tmp_path / "unbroken", 2)
+    assert [trial.value for trial in unbroken.trials] == [
+        min(float(row["val_wrong"]) for row in history(tmp_path / "unbroken" / f"trial{k}")) for k in (0, 1)
+    ]
+    low, high = SPACE["learning_rate"]
+    rates = [trial.params["learning_rate"] for trial in unbroken.trials]
+    assert len(set(rates)) == 2 and all(low <= rate <= high for rate in rates)
+    assert read_run(tmp_path / "unbroken" / "trial1").learning_rate == (rates[1], rates[1])  # this recipe's is constant
+
+    save, saved = tf.train.CheckpointManager.save, []
+
+    def interrupted(manager, number):
+        saved.append(save(manager, number))
+        if len(saved) == 3:  # after the first epoch of the second trial
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tf.train.CheckpointManager, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(recipe, tmp_path / "stopped", 2)
+    again = search(recipe, tmp_path / "stopped", 2)
+    assert len(saved) == 4  # only the epoch that was missing
+    finished = [(trial.value, trial.params) for trial in again.trials if trial.value is not None]
+    assert finished == [(trial.value, trial.params) for trial in unbroken.trials]
+    with pytest.raises(ValueError, match="trials: got 0; expected a positive integer"):
+        search(recipe, tmp_path, 0)

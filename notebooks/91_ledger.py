@@ -1,0 +1,55 @@
+# %% [markdown]
+# # The ledger
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/91_ledger.ipynb)
+#
+# Every figure of this book that took more than a minute to make: what was published, what was measured, by which command,
+# from which seed, in how many minutes. The source is `hamlib/pretrained/ledger.json`; tests measure the shipped weights again.
+#
+# **Time:** a few seconds.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+from hamlib.evaluation import ledger, ledger_rows, table_1_rows, table_text
+
+# %% [markdown]
+# ## Right sequences, in percent
+#
+# Median over the seeds (lowest–highest), rounded down. *Soft* reads the mean of all leaves under the attention, *hard*
+# follows the most probable path; models without a tree have neither.
+
+# %%
+for task in ledger()["tasks"]:
+    print(f"{task}\n{table_text(ledger_rows(task))}\n")
+
+# %% [markdown]
+# ## Table 1, in wrong sequences
+#
+# As the paper prints it: lengths up to 32 (n = 32), then 65 to 128 (n = 128); and 513 to 1,024 (n = 1,024).
+
+# %%
+for n in (32, 128, 1024):
+    print(f"n = {n:,}\n{table_text(table_1_rows(n), head='% wrong')}\n")
+
+# %% [markdown]
+# ## Every run
+#
+# `best` is the validation error of the weights that were kept, at the largest n of the curriculum.
+
+# %%
+for task, entry in ledger()["tasks"].items():
+    for row in entry["measured"]:
+        print(f"{task}: {row['label']}\n  {row['command']}\n  {row['measure']}")
+        for run in row["seeds"]:
+            print(f"  seed {run['seed']}: {run['steps']:,} steps, {run['minutes']} minutes, "
+                  f"best {run['best_validation_error']:.3%}, weights {run['sha256'][:12]}")
+
+# %%
+print(*{run["machine"] for entry in ledger()["tasks"].values() for row in entry["measured"] for run in row["seeds"]}, sep="\n")
