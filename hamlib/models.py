@@ -79,32 +79,41 @@ class _TreeModel(keras.Model):
         noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)
         if "skipped" in inputs:
-            states = self._skip(inputs, queries[:, 0], states, noise)
+            states, right = self._skip(inputs, queries[:, 0], states, noise)
 
         def step(query, states, constants):
             symbols, *noise = constants
             return self._step(query, states, symbols, attention, noise)[:2]
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        return _repeat(step, queries, states, constants, self.trainable_variables if training else None)
+        outputs = _repeat(step, queries, states, constants, self.trainable_variables if training else None)
+        if "skipped" in inputs:  # where what was skipped is wrong, the targets do not fit the state of the memory
+            outputs = ops.where(right[:, None, None], outputs, ops.stop_gradient(outputs))
+        return outputs
 
     def _skip(self, inputs, query, states, noise):
-        """Return the states after ``skipped`` output symbols that are made hard, in Θ(log n) each, without a gradient.
+        """Make ``skipped`` output symbols hard, in Θ(log n) each, without a gradient.
 
         Leaves that were not written keep the gradient of EMBED.
+
+        Returns:
+            the states after them, and ``right[batch]``, whether they are those that were expected.
         """
         nodes, memory = states[0], self.memory
         n = nodes.shape[1] // 2
         quiet = memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]))
 
-        def step(_, states):
-            return self._step(query, states, inputs["symbols"], "hard", [])[1]
+        def step(t, before):
+            right, *states = before
+            answer, states, _ = self._step(query, states, inputs["symbols"], "hard", [])
+            expected = ops.take(inputs["expected"], t, axis=1)
+            return right & ops.all((ops.round(answer) == expected) | (expected < 0), axis=1), *states
 
         before = [ops.stop_gradient(state) for state in (quiet, *states[1:])]
-        after = ops.fori_loop(0, inputs["skipped"][0], step, before)
+        right, *after = ops.fori_loop(0, inputs["skipped"][0], step, (quiet[:, 0, 0] == quiet[:, 0, 0], *before))
         walked, *others = [ops.stop_gradient(state) for state in after]
         leaves = ops.where(walked[:, n:] == quiet[:, n:], nodes[:, n:], walked[:, n:])
-        return [memory.join_all(leaves, noise), *others]
+        return [memory.join_all(leaves, noise), *others], right
 
     def walk(self, inputs, attention="hard"):
         """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
@@ -150,7 +159,8 @@ class RawHAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
             ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; an input
+            for which they are not ``expected[batch, skipped and more, b]`` has no gradient.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -205,7 +215,8 @@ class HAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless T = 1,
             ``queries[batch, T, 0]``, whose T says how many output symbols are wanted. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; an input
+            for which they are not ``expected[batch, skipped and more, b]`` has no gradient.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 

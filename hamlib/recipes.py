@@ -127,7 +127,15 @@ RECIPES = {
     "add": dataclasses.replace(
         LSTM, task="add", accesses=2, lessons=((8, 8, 5), (16, 16, 3), (32, 32, 3), (64, 32, 1)), epochs=60
     ),
-    "raw-sort": dataclasses.replace(SORT, model="raw", learning_rate=(0.005, 0.0001)),
+    "raw-sort": dataclasses.replace(
+        LSTM,
+        task="sort",
+        model="raw",
+        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
+        alike=False,
+        learning_rate=(0.005, 0.0001),
+        epochs=80,
+    ),
 }
 # Without a tree, for as many steps: no lessons, which are about trees. The learning rates are the best of three.
 for name, lstm, with_attention in [

@@ -81,9 +81,10 @@ class Task:
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
-            leaves that hold the input; where ``answers`` is given, ``skipped[batch]`` int32; and unless
-            T = 1, ``queries[batch, T, 0]``, which says only how many output symbols are wanted. Targets
-            ``[batch, T, b]`` float32: 0/1, and -1 past the end of an answer, where nothing is judged.
+            leaves that hold the input; where ``answers`` is given, ``skipped[batch]`` int32 and ``expected``,
+            the targets of the whole answer; and unless T = 1, ``queries[batch, T, 0]``, which says only how
+            many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past the end of an
+            answer, where nothing is judged.
 
         Raises:
             ValueError: n or leaves no power of two, fewer leaves than n, the batch is empty, or lengths
@@ -223,7 +224,7 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike):
         inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
     if answers is not None and answers < targets.shape[1]:
         skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
-        inputs["skipped"] = tf.fill([batch_size], skipped)
+        inputs |= {"skipped": tf.fill([batch_size], skipped), "expected": targets}
         targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
     return inputs, targets
 

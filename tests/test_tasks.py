@@ -174,6 +174,7 @@ def test_a_part_of_an_answer():
         (start,) = set(np.asarray(inputs["skipped"]))
         np.testing.assert_array_equal(targets, all_targets[:, start : start + 3])
         np.testing.assert_array_equal(inputs["symbols"], whole["symbols"])
+        np.testing.assert_array_equal(inputs["expected"], all_targets)
         assert inputs["queries"].shape == (3, 3, 0) and whole["queries"].shape == (3, 8, 0)
         starts.add(int(start))
     assert starts == set(range(6))
