@@ -73,7 +73,7 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
     task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
 
-    @tf.function
+    @tf.function(autograph=False)
     def judge(step):
         inputs, targets = task.examples(n, batch, test_seed, step, lengths)
         return task.wrong(targets, model(inputs, attention=attention))
