@@ -97,7 +97,7 @@ class _TreeModel(keras.Model):
         Leaves that were not written keep the gradient of EMBED.
 
         Returns:
-            the states after them, and ``right[batch]``, whether they are those that were expected.
+            the states after them, and ``right[batch]``, whether they are those that are expected.
         """
         nodes, memory = states[0], self.memory
         n = nodes.shape[1] // 2
@@ -106,8 +106,10 @@ class _TreeModel(keras.Model):
         def step(t, before):
             right, *states = before
             answer, states, _ = self._step(query, states, inputs["symbols"], "hard", [])
-            expected = ops.take(inputs["expected"], t, axis=1)
-            return right & ops.all((ops.round(answer) == expected) | (expected < 0), axis=1), *states
+            if "expected" in inputs:
+                expected = ops.take(inputs["expected"], t, axis=1)
+                right = right & ops.all((ops.round(answer) == expected) | (expected < 0), axis=1)
+            return right, *states
 
         before = [ops.stop_gradient(state) for state in (quiet, *states[1:])]
         right, *after = ops.fori_loop(0, inputs["skipped"][0], step, (quiet[:, 0, 0] == quiet[:, 0, 0], *before))
@@ -159,8 +161,8 @@ class RawHAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
             ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; an input
-            for which they are not ``expected[batch, skipped and more, b]`` has no gradient.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; with
+            ``expected[batch, skipped and more, b]``, an input for which they are others has no gradient.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -215,8 +217,8 @@ class HAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless T = 1,
             ``queries[batch, T, 0]``, whose T says how many output symbols are wanted. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; an input
-            for which they are not ``expected[batch, skipped and more, b]`` has no gradient.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; with
+            ``expected[batch, skipped and more, b]``, an input for which they are others has no gradient.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 

@@ -32,6 +32,7 @@ class Recipe:
             a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
             cost. Empty: always n leaves, the input at the front, the whole answer.
         alike: whether half of the training inputs have keys that agree in their first bits.
+        strict: whether a training input counts only if all that a lesson skips of its answer was right.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
@@ -48,6 +49,7 @@ class Recipe:
     mixed: bool = False
     lessons: tuple = ()
     alike: bool = False
+    strict: bool = False
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
     clip: float | None = None
@@ -85,6 +87,7 @@ LSTM = Recipe(
     mixed=True,
     lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 2)),
     alike=True,
+    strict=True,
     threshold=0.3,
     learning_rate=(0.004, 0.00008),
     clip=0.1,
@@ -128,6 +131,7 @@ RECIPES = {
         model="raw",
         lessons=SORT_LESSONS,
         alike=False,
+        strict=False,
         learning_rate=(0.005, 0.0001),
         epochs=80,
     ),

@@ -61,7 +61,7 @@ class Task:
         """T, how many output symbols the longest answer to inputs of at most m symbols has."""
         return m
 
-    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, alike=False):
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, alike=False, strict=False):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
@@ -77,14 +77,16 @@ class Task:
                 number, the same for the batch, is skipped before.
             alike: whether, in half of the batch, the keys of an input agree in their first bits, none to all
                 of them: near and equal keys are rare in short inputs and the rule in long ones.
+            strict: whether the inputs say what is expected of the symbols that are skipped, so that a model can
+                leave out those for which it gets them wrong.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
-            leaves that hold the input; where ``answers`` is given, ``skipped[batch]`` int32 and ``expected``,
-            the targets of the whole answer; and unless T = 1, ``queries[batch, T, 0]``, which says only how
-            many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past the end of an
-            answer, where nothing is judged.
+            leaves that hold the input; where ``answers`` is given, ``skipped[batch]`` int32 and, if strict,
+            ``expected``, the targets of the whole answer; and unless T = 1, ``queries[batch, T, 0]``, which
+            says only how many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past
+            the end of an answer, where nothing is judged.
 
         Raises:
             ValueError: n or leaves no power of two, fewer leaves than n, the batch is empty, or lengths
@@ -95,7 +97,7 @@ class Task:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         pairs = tf.constant(pairs, tf.int32)
-        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, alike)
+        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, alike, strict)
         return inputs | self._queries(targets.shape[1], batch_size), targets
 
     @staticmethod
@@ -211,7 +213,7 @@ class Task:
 
 # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
 @tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike):
+def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike, strict):
     seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
     pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
     m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
@@ -224,7 +226,7 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike):
         inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
     if answers is not None and answers < targets.shape[1]:
         skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
-        inputs |= {"skipped": tf.fill([batch_size], skipped), "expected": targets}
+        inputs |= {"skipped": tf.fill([batch_size], skipped)} | ({"expected": targets} if strict else {})
         targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
     return inputs, targets
 

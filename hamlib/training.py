@@ -64,12 +64,12 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, alike=False):
+def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, alike=False, strict=False):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
-        n, batch_size, seed, lengths, leaves, answers, alike: as in `Task.examples`.
+        n, batch_size, seed, lengths, leaves, answers, alike, strict: as in `Task.examples`.
         first_step: the step of the first batch.
 
     Returns:
@@ -78,7 +78,7 @@ def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, a
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
 
     def draw(step):
-        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, alike)
+        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, alike, strict)
 
     return steps.map(draw).prefetch(16)
 
@@ -285,8 +285,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     def batches(purpose, n, leaves=None, answers=None, first_step=0):
         purpose_seed = stream_seed(seed, purpose)
-        alike, lengths = recipe.alike and purpose == "train", recipe.lengths(n)
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, lengths, leaves, answers, alike)
+        more = dict(alike=recipe.alike, strict=recipe.strict) if purpose == "train" else {}
+        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), leaves, answers, **more)
 
     watching = [
         curriculum,
