@@ -66,7 +66,7 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
         (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
         (["sort", "3", "32"], "numbers: got 32; expected 0 to 31"),
-        (["table", "reverse"], "task: the ledger has no 'reverse'; it has: smallest, sort"),
+        (["table", "swap"], "task: the ledger has no 'swap'; it has: smallest"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, capsys):
