@@ -222,12 +222,12 @@ show(draw_frames(frames))
 # %%
 first, last = seen[0][0][8:], seen[7][0][8:]
 change = np.abs(last - first).mean(axis=1)
-print("mean change of each leaf before the last access:", change.round(2).tolist())
+print("mean change of each leaf before the last access:", change.round(2))
 print("the leaf not yet visited:", leaves[-1])
 
 # %% [markdown]
-# **What to notice.** Visited leaves have changed, the last one not. The marked leaves look alike, whatever their keys
-# were: *taken* is all that matters of them now. An inner node above taken leaves only must look like an empty one.
+# **What to notice.** Visited leaves have changed, the last one not at all. To SEARCH, an inner node above taken leaves
+# only must look like one above no leaves: nothing is left there.
 
 # %% [markdown]
 # ## Does it generalise?

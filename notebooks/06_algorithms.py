@@ -94,6 +94,7 @@ shipped = {name: load_pretrained(name) for name in FIVE if name in names()}
 print("shipped, LSTM with a tree:", *shipped)
 
 
+# %%
 def visits(name, x):
     """For each output symbol the leaves that its accesses visit, and the answer in words."""
     model, n = shipped[name], x.shape[1]
@@ -184,9 +185,11 @@ show_table(1024)
 # - **Sort**: not there yet. The LSTM is right on most inputs of the trained size and on hardly any longer one; the raw
 #   memory without LSTM, trained for fewer steps, does better.
 #
+# %% [markdown]
 # The raw memory's errors have one cause: at the root, two near or equal keys are compared wrongly. The root of a
 # deep tree is the node that training sees least.
 #
+# %% [markdown]
 # - **Merge** and **Add**: no trained model ships yet. A first run of Add answered most inputs soft but not hard: its
 #   attention was spread over leaves, and what is spread has no path.
 #
