@@ -12,7 +12,7 @@
 #
 # **Know before:** [chapter 1](01_tree.ipynb) and [chapter 2](02_attention.ipynb); what a loss and a gradient are.
 #
-# **Time:** about one minute on a CPU with 2 cores.
+# **Time:** about 35 seconds on a CPU with 2 cores.
 
 # %%
 # Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.

@@ -12,7 +12,7 @@
 #
 # **Know before:** [chapter 4](04_generalise.ipynb).
 #
-# **Time:** about two minutes on a CPU with 2 cores.
+# **Time:** about 90 seconds on a CPU with 2 cores.
 
 # %%
 # Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.

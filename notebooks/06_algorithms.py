@@ -12,7 +12,7 @@
 #
 # **Know before:** [chapter 5](05_sort.ipynb).
 #
-# **Time:** about one minute on a CPU with 2 cores.
+# **Time:** about 15 seconds on a CPU with 2 cores.
 
 # %%
 # Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
