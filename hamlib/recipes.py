@@ -136,7 +136,7 @@ RECIPES = {
         epochs=80,
     ),
 }
-# Without a tree, for as many steps: no lessons, which are about trees. The learning rates are the best of three.
+# Without a tree, for as many steps: no lessons, which are about trees. None is trained, no learning rate chosen yet.
 for name, lstm, with_attention in [
     ("reverse", 0.003, 0.003),
     ("search", 0.003, 0.003),
