@@ -42,6 +42,8 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
+    # The same, and a leaf that was attended starts out as emptied: an algorithm that takes its input one by one.
+    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5, forget=4.0),
     # The same with a SEARCH that can compare a node with the query: two accesses leave no time to mark nodes.
     "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
 }
@@ -139,7 +141,9 @@ class MLP(keras.layers.Layer):
         return self.activation(x)
 
     def draw_noise(self, shape):
-        """Draw uniform noise of a shape; zeros, at no cost, once the noise has fallen to zero."""
+        """Draw uniform noise of a shape; zeros, at no cost, where there is none or it has fallen to zero."""
+        if self.noise is None:
+            return ops.zeros(shape)
         seed = self.seeds.next()
         # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
         return ops.cond(
@@ -183,6 +187,10 @@ class TreeMemory(keras.layers.Layer):
         join_noise: half the width of the uniform noise that training adds, at first, before the
             activation of JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
             learns to hand up digital values, and its small errors cannot add up with depth.
+        search_noise: the same before the sigmoid of SEARCH; 0 in the paper. A soft access may learn to look at two
+            leaves at once, which no path can; under noise, only what is decided gets through.
+        forget: WRITE's first biases, of T, and with a minus of H: how much it empties a leaf before anything is
+            learned; 0 in the paper.
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
@@ -202,6 +210,8 @@ class TreeMemory(keras.layers.Layer):
         node_activation="hard_tanh",
         normalise=True,
         join_noise=0.0,
+        search_noise=0.0,
+        forget=0.0,
         writable=True,
         **kwargs,
     ):
@@ -212,8 +222,9 @@ class TreeMemory(keras.layers.Layer):
         for name, value in (widths | hidden).items():
             if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
                 raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
-        if not 0 <= join_noise < float("inf"):
-            raise ValueError(f"join_noise: got {join_noise!r}; expected a number of at least 0")
+        for name, value in dict(join_noise=join_noise, search_noise=search_noise, forget=forget).items():
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name}: got {value!r}; expected a number of at least 0")
         super().__init__(**kwargs)
         self.config = (
             widths
@@ -223,6 +234,8 @@ class TreeMemory(keras.layers.Layer):
                 node_activation=node_activation,
                 normalise=normalise,
                 join_noise=join_noise,
+                search_noise=search_noise,
+                forget=forget,
                 writable=writable,
             )
         )
@@ -233,9 +246,13 @@ class TreeMemory(keras.layers.Layer):
         gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
         self.join = MLP(2 * node_width, node_width, hidden=join_hidden, noise=join_noise, **node)
-        self.search = MLP(node_width, 1, query_width=query_width, hidden=search_hidden, activation="sigmoid")
+        ask = dict(query_width=query_width, hidden=search_hidden, noise=search_noise)
+        self.search = MLP(node_width, 1, activation="sigmoid", **ask)
         self.write_gate = MLP(node_width, node_width, **gate) if writable else None  # T
         self.write_value = MLP(node_width, node_width, **gate) if writable else None  # H
+        for mlp, bias in (self.write_gate, forget), (self.write_value, -forget):
+            if mlp:
+                (mlp.last or mlp.first).bias.assign(bias * np.ones(node_width))
         self.built = True
 
     def get_config(self):
@@ -244,13 +261,16 @@ class TreeMemory(keras.layers.Layer):
     # -- building the tree ------------------------------------------------------------------------
 
     def draw_noise(self, batch, n):
-        """Draw the noise of JOIN for so many trees of n leaves: ``[batch, k, d]`` for each level, lowest first.
+        """Draw the noise for so many trees of n leaves.
 
-        Empty where the memory has no noise.
+        Returns:
+            ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, d]`` for JOIN at each level, lowest first. Empty where
+            the memory has no noise.
         """
-        if self.join.noise is None:
+        if self.join.noise is None and self.search.noise is None:
             return []
-        return [self.join.draw_noise((batch, n >> level, self.node_width)) for level in range(1, n.bit_length())]
+        levels = [self.join.draw_noise((batch, n >> level, self.node_width)) for level in range(1, n.bit_length())]
+        return [self.search.draw_noise((batch, n - 1, 1)), *levels]
 
     def grow(self, symbols, lengths, noise=()):
         """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
@@ -280,19 +300,20 @@ class TreeMemory(keras.layers.Layer):
         levels = [leaves]
         while levels[0].shape[1] > 1:
             pairs = ops.reshape(levels[0], (-1, levels[0].shape[1] // 2, 2 * self.node_width))
-            levels.insert(0, self.join(pairs, noise=noise[len(levels) - 1] if noise else None))
+            levels.insert(0, self.join(pairs, noise=noise[len(levels)] if noise else None))
         unused = ops.zeros_like(levels[0])
         return ops.concatenate([unused, *levels], axis=1)
 
     # -- the three moves --------------------------------------------------------------------------
 
-    def attend(self, nodes, query, attention="soft"):
+    def attend(self, nodes, query, attention="soft", noise=()):
         """Find the leaf that a query asks for: from the root, SEARCH says how probable right is.
 
         Args:
             nodes: ``[batch, 2n, d]``.
             query: ``[batch, l]``.
             attention: ``"soft"`` or ``"hard"``.
+            noise: what `draw_noise` returned, for soft attention.
 
         Returns:
             soft: ``p[batch, n]``, the product of the decisions' probabilities on the way to each leaf.
@@ -303,13 +324,13 @@ class TreeMemory(keras.layers.Layer):
             ValueError: ``attention`` is not known.
         """
         check_attention(attention)
-        return self._attend_soft(nodes, query) if attention == "soft" else self._attend_hard(nodes, query)
+        return self._attend_soft(nodes, query, noise) if attention == "soft" else self._attend_hard(nodes, query)
 
-    def _attend_soft(self, nodes, query):
+    def _attend_soft(self, nodes, query, noise):
         n = nodes.shape[1] // 2
         p = ops.ones_like(nodes[:, 1:2, 0])
         if n > 1:
-            right = self.search(nodes[:, 1:n], query)[..., 0]
+            right = self.search(nodes[:, 1:n], query, noise[0] if noise else None)[..., 0]
         while p.shape[1] < n:  # one level: each p splits into its left and right part
             width = p.shape[1]
             s = right[:, width - 1 : 2 * width - 1]

@@ -79,43 +79,32 @@ class _TreeModel(keras.Model):
         noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)
         if "skipped" in inputs:
-            states, right = self._skip(inputs, queries[:, 0], states, noise)
+            states = self._skip(inputs, queries[:, 0], states, noise)
 
         def step(query, states, constants):
             symbols, *noise = constants
             return self._step(query, states, symbols, attention, noise)[:2]
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        outputs = _repeat(step, queries, states, constants, self.trainable_variables if training else None)
-        if "skipped" in inputs:  # where what was skipped is wrong, the targets do not fit the state of the memory
-            outputs = ops.where(right[:, None, None], outputs, ops.stop_gradient(outputs))
-        return outputs
+        return _repeat(step, queries, states, constants, self.trainable_variables if training else None)
 
     def _skip(self, inputs, query, states, noise):
-        """Make ``skipped`` output symbols hard, in Θ(log n) each, without a gradient.
+        """Return the states after ``skipped`` output symbols, made hard, in Θ(log n) each, without a gradient.
 
         Leaves that were not written keep the gradient of EMBED.
-
-        Returns:
-            the states after them, and ``right[batch]``, whether they are those that are expected.
         """
         nodes, memory = states[0], self.memory
         n = nodes.shape[1] // 2
         quiet = memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]))
 
-        def step(t, before):
-            right, *states = before
-            answer, states, _ = self._step(query, states, inputs["symbols"], "hard", [])
-            if "expected" in inputs:
-                expected = ops.take(inputs["expected"], t, axis=1)
-                right = right & ops.all((ops.round(answer) == expected) | (expected < 0), axis=1)
-            return right, *states
+        def step(_, before):
+            return tuple(self._step(query, before, inputs["symbols"], "hard", [])[1])
 
-        before = [ops.stop_gradient(state) for state in (quiet, *states[1:])]
-        right, *after = ops.fori_loop(0, inputs["skipped"][0], step, (quiet[:, 0, 0] == quiet[:, 0, 0], *before))
+        before = tuple(ops.stop_gradient(state) for state in (quiet, *states[1:]))
+        after = ops.fori_loop(0, inputs["skipped"][0], step, before)
         walked, *others = [ops.stop_gradient(state) for state in after]
         leaves = ops.where(walked[:, n:] == quiet[:, n:], nodes[:, n:], walked[:, n:])
-        return [memory.join_all(leaves, noise), *others], right
+        return [memory.join_all(leaves, noise), *others]
 
     def walk(self, inputs, attention="hard"):
         """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
@@ -161,8 +150,7 @@ class RawHAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
             ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; with
-            ``expected[batch, skipped and more, b]``, an input for which they are others has no gradient.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -193,7 +181,7 @@ class RawHAM(_TreeModel):
 
     def _step(self, query, states, symbols, attention, noise):
         (nodes,), memory = states, self.memory
-        where = memory.attend(nodes, query, attention)
+        where = memory.attend(nodes, query, attention, noise)
         if self.output_mlp:
             answer = self.output_mlp(memory.read(nodes, where)[:, None])[:, 0]
         else:
@@ -217,8 +205,7 @@ class HAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless T = 1,
             ``queries[batch, T, 0]``, whose T says how many output symbols are wanted. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T; with
-            ``expected[batch, skipped and more, b]``, an input for which they are others has no gradient.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -249,7 +236,7 @@ class HAM(_TreeModel):
         nodes, h, c = states
         where = []
         for _ in range(self.accesses):
-            where.append(self.memory.attend(nodes, h, attention))
+            where.append(self.memory.attend(nodes, h, attention, noise))
             h, (h, c) = self.controller(self.memory.read(nodes, where[-1]), [h, c])
             nodes = self.memory.write(nodes, where[-1], h, noise)
         return self.output_layer(h), [nodes, h, c], where

@@ -61,7 +61,7 @@ class Task:
         """T, how many output symbols the longest answer to inputs of at most m symbols has."""
         return m
 
-    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, alike=False, strict=False):
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=True, alike=False):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
@@ -73,19 +73,17 @@ class Task:
             leaves: None, the tree has n leaves and the first m hold the input. Else the number of its
                 leaves, a power of two: half of the inputs stand at the front, the others at random
                 leaves, in order, so that a short input meets a deep tree.
-            answers: None for the whole answer. Else how many output symbols are asked, from anywhere in it: a
-                number, the same for the batch, is skipped before.
+            answers: None for the whole answer. Else how many output symbols are asked.
+            skip: whether they are from anywhere in the answer: a number, the same for the batch, is skipped before.
+                Otherwise they are the first.
             alike: whether, in half of the batch, the keys of an input agree in their first bits, none to all
                 of them: near and equal keys are rare in short inputs and the rule in long ones.
-            strict: whether the inputs say what is expected of the symbols that are skipped, so that a model can
-                leave out those for which it gets them wrong.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
-            leaves that hold the input; where ``answers`` is given, ``skipped[batch]`` int32 and, if strict,
-            ``expected``, the targets of the whole answer; and unless T = 1, ``queries[batch, T, 0]``, which
-            says only how many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past
+            leaves that hold the input; where symbols are skipped, ``skipped[batch]`` int32; and unless
+            T = 1, ``queries[batch, T, 0]``, which says only how many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past
             the end of an answer, where nothing is judged.
 
         Raises:
@@ -97,7 +95,7 @@ class Task:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         pairs = tf.constant(pairs, tf.int32)
-        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, alike, strict)
+        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, alike)
         return inputs | self._queries(targets.shape[1], batch_size), targets
 
     @staticmethod
@@ -213,7 +211,7 @@ class Task:
 
 # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
 @tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike, strict):
+def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
     seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
     pair = tf.gather(pairs, _uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
     m = _uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
@@ -225,9 +223,11 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, alike, strict):
         place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
         inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
     if answers is not None and answers < targets.shape[1]:
-        skipped = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
-        inputs |= {"skipped": tf.fill([batch_size], skipped)} | ({"expected": targets} if strict else {})
-        targets = tf.gather(targets, skipped + tf.range(answers), axis=1)
+        first = 0
+        if skip:
+            first = _uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
+            inputs["skipped"] = tf.fill([batch_size], first)
+        targets = tf.gather(targets, first + tf.range(answers), axis=1)
     return inputs, targets
 
 

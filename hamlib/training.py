@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -64,12 +65,12 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, alike=False, strict=False):
+def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, skip=True, alike=False):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
-        n, batch_size, seed, lengths, leaves, answers, alike, strict: as in `Task.examples`.
+        n, batch_size, seed, lengths, leaves, answers, skip, alike: as in `Task.examples`.
         first_step: the step of the first batch.
 
     Returns:
@@ -78,7 +79,7 @@ def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, a
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
 
     def draw(step):
-        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, alike, strict)
+        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, skip, alike)
 
     return steps.map(draw).prefetch(16)
 
@@ -109,7 +110,7 @@ class Curriculum(keras.callbacks.Callback):
 
 
 class FallingNoise(keras.callbacks.Callback):
-    """Lets the noise of JOIN fall to zero over the first half of a run: digital values early, fine print late.
+    """Lets the noise of JOIN and of SEARCH fall to zero over the first half of a run: digital values early, fine print late.
 
     Args:
         epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
@@ -121,8 +122,9 @@ class FallingNoise(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         memory = getattr(self.model, "memory", None)
-        if memory and memory.join.noise is not None:
-            memory.join.noise.assign(memory.config["join_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
+        for name in ("join", "search") if memory else ():
+            if (noise := getattr(memory, name).noise) is not None:
+                noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -283,10 +285,9 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     checkpoints = Checkpoints(folder, model, curriculum)
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
-    def batches(purpose, n, leaves=None, answers=None, first_step=0):
-        purpose_seed = stream_seed(seed, purpose)
-        more = dict(alike=recipe.alike, strict=recipe.strict) if purpose == "train" else {}
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), leaves, answers, **more)
+    def batches(purpose, n, *lesson, first_step=0):
+        purpose_seed, alike = stream_seed(seed, purpose), recipe.alike and purpose == "train"
+        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, alike=alike)
 
     watching = [
         curriculum,
@@ -296,6 +297,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
         *callbacks,
     ]
+    warnings.filterwarnings("ignore", "Gradients do not exist")  # a lesson of one symbol has nothing to write
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         n, lesson = curriculum.n, recipe.lesson(curriculum.n, epoch)

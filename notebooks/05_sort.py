@@ -151,8 +151,16 @@ show(*draw_training(log))
 print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 
 # %% [markdown]
-# **What to notice.** The curve falls late: much of what is learned arrives while the learning rate falls and the noise
-# fades. More steps bring the rest. The shipped model was trained with `python -m hamlib train sort`, up to n = 32.
+# **What to notice.** WRITE starts with biases that empty the leaf just read (preset "book-take"), so from the first
+# step on the tree that is left is again a tree in which to look for the smallest key. Much of what is learned arrives
+# while the learning rate falls and the noise fades.
+#
+# ## How was the shipped model trained?
+#
+# `python -m hamlib train sort` goes up to n = 32, in two parts. In the first and longer one, only the **first** symbol is
+# asked: the smallest key, one access. There is nothing to write yet; EMBED, JOIN and SEARCH become good at what chapter 4
+# did, at the cost of one access. Then a few symbols are asked, from anywhere in the answer; those before them are
+# made hard, without a gradient. The inputs have at most 32 pairs, the trees up to 128 leaves.
 
 # %% [markdown]
 # ## What does a trained memory do?
@@ -191,7 +199,8 @@ show(draw_frames(frames_of(leaves, seen, keys)))
 
 # %% [markdown]
 # **What to notice.** The frames read like a tournament that is played again after each winner has left. Nobody told the
-# memory to visit the smallest key first, or to visit a leaf only once: it was shown inputs and sorted outputs.
+# memory to visit the smallest key first: it was shown inputs and sorted outputs. That a leaf which was read is empty
+# afterwards is where WRITE began; it was free to learn something else.
 
 # %% [markdown]
 # ## Is it stable?

@@ -111,8 +111,8 @@ for name, (array, shape) in expected.items():
 # %% [markdown]
 # ## Which forms of the memory have a name?
 #
-# The four transformations can be small or large. Three sets of choices have a name, a **preset**; this table is
-# printed from the code. `…_hidden` is the number of ReLU units in the first of two layers; 0 means a single layer.
+# The four transformations can be small or large. Some sets of choices have a name, a **preset**; this table is printed
+# from the code. `…_hidden` is the number of ReLU units in the first of two layers; 0 means a single layer.
 
 # %%
 configs = {name: TreeMemory(task.symbol_width, **preset(name)).get_config() for name in PRESETS}
@@ -129,7 +129,8 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 # ## Where does the book do something else than the paper?
 #
 # - **Preset "book".** Node vectors are normalised (layer normalisation) and bounded, and JOIN is trained under noise.
-#   The paper has plain ReLU nodes. Chapter 4 shows why.
+#   The paper has plain ReLU nodes. Chapter 4 shows why. In "book-take", WRITE starts with biases that empty a leaf: what
+#   was read is gone, before anything is learned.
 # - **Query in WRITE.** Appendix A of the paper prints $h_{\text{ROOT}}$ as the second argument of the soft WRITE; its
 #   Fig. 5 has $h_{\text{LSTM}}$. hamlib uses the query everywhere.
 

@@ -62,6 +62,15 @@ def test_a_hard_write_changes_only_the_path():
         assert set(np.flatnonzero(changed[k])) <= set(path[k]) and changed[k, path[k, -1]]
 
 
+@pytest.mark.parametrize("write_hidden", [0, 8])
+def test_a_leaf_that_is_forgotten_is_empty(write_hidden):
+    memory = TreeMemory(4, 6, 5, forget=30.0, write_hidden=write_hidden)
+    nodes = np.ones((2, 16, 6), "float32")
+    path = np.array([[1, 2, 4, 8], [1, 3, 6, 13]], "int32")
+    leaves = np.asarray(memory.write(nodes, path, np.ones((2, 5), "float32")))[:, 8:]
+    np.testing.assert_allclose(leaves[[0, 1], [0, 5]], 0, atol=1e-5)
+
+
 def test_golden_values():
     """A fixed memory gives fixed numbers: guards against a change of meaning that is right with itself."""
     memory = memory_of("paper")
@@ -132,24 +141,29 @@ def test_read_leaves_reads_any_values():
     np.testing.assert_allclose(read_leaves(values, p), [values[0, 2], (values[1, 0] + values[1, 1]) / 2])
 
 
-def test_noise_of_join():
-    """One tensor a level, lowest first, uniform on ± the noise, added before the activation; zero in the end."""
-    memory = memory_of()
-    memory.join.noise.assign(0.5)
+def test_noise():
+    """One tensor for SEARCH, then one a level, lowest first: uniform on ± the noise, before the activation."""
+    memory = TreeMemory(4, 6, 5, join_noise=0.5, search_noise=2.0)
     noise = memory.draw_noise(200, 8)
-    assert [tuple(level.shape) for level in noise] == [(200, k, memory.node_width) for k in (4, 2, 1)]
-    for level in map(np.asarray, noise):
-        assert (
-            0.49 < abs(level).max() <= 0.5
-            and abs(level.mean()) < 0.02
-            and level.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.05)
-        )
-    assert (np.asarray(memory.draw_noise(200, 8)[0]) != np.asarray(noise[0])).any()
-    leaves = np.random.default_rng(0).normal(size=(200, 8, memory.node_width)).astype("float32")
-    quiet, noisy = memory.join_all(leaves), memory.join_all(leaves, [noise[0], noise[1], 0 * noise[2] - 9])
+    assert [tuple(x.shape) for x in noise] == [(200, 7, 1), *((200, k, 6) for k in (4, 2, 1))]
+    for k, x in enumerate(map(np.asarray, noise)):
+        x = x / (0.5 if k else 2.0)
+        assert 0.98 < abs(x).max() <= 1 and abs(x.mean()) < 0.05 and x.std() == pytest.approx(1 / np.sqrt(3), rel=0.05)
+    assert (np.asarray(memory.draw_noise(200, 8)[1]) != np.asarray(noise[1])).any()
+    leaves = np.random.default_rng(0).normal(size=(200, 8, 6)).astype("float32")
+    quiet, noisy = memory.join_all(leaves), memory.join_all(leaves, [*noise[:3], 0 * noise[3] - 9])
     assert (np.asarray(noisy)[:, 2:8] != np.asarray(quiet)[:, 2:8]).any()
     np.testing.assert_array_equal(np.asarray(noisy)[:, 8:], leaves)
     assert (np.asarray(noisy)[:, 1] == -1).all()  # the last tensor is the root's
+    query, certain = np.ones((200, 5), "float32"), np.full((200, 7, 1), 99.0, "float32")
+    p = np.asarray(memory.attend(quiet, query, noise=[certain]))
+    np.testing.assert_allclose(p[:, 7], 1, atol=1e-5)  # always right
+    assert (np.asarray(memory.attend(quiet, query))[:, 7] < 0.99).all()
+
+
+def test_noise_ends():
+    memory = TreeMemory(4, 6, 5, join_noise=0.5)
+    assert not np.asarray(memory.draw_noise(3, 8)[0]).any()  # none was asked for SEARCH
     memory.join.noise.assign(0.0)
     assert not any(np.asarray(level).any() for level in memory.draw_noise(3, 8))
     assert memory_of("2016").draw_noise(3, 8) == []
@@ -183,6 +197,7 @@ def test_n_must_be_a_power_of_two(n):
         (dict(query_width=True), "query_width: got True"),
         (dict(join_noise=-0.1), "join_noise: got -0.1; expected a number of at least 0"),
         (dict(join_noise=float("nan")), "join_noise: got nan"),
+        (dict(forget=-1.0), "forget: got -1.0; expected a number of at least 0"),
     ],
 )
 def test_bad_widths(bad, message):

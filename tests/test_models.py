@@ -120,30 +120,20 @@ def test_what_is_computed_again_gives_the_same_gradient(make):
 
 @pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3)])
 def test_skipped_symbols_are_made_hard(make):
-    """Two symbols after five that are skipped are those of the whole hard answer; EMBED still gets its gradient.
-
-    An input whose skipped symbols are not those expected has no gradient.
-    """
+    """Two symbols after five that are skipped are those of the whole hard answer; EMBED still gets its gradient."""
     model = make(memory_of())
     inputs = data()
     whole = model(inputs | {"queries": np.zeros((3, 7, 0), "float32")}, attention="hard")
     late = inputs | {"queries": np.zeros((3, 2, 0), "float32"), "skipped": np.full(3, 5, "int32")}
-    late["expected"] = expected = np.round(whole)
     np.testing.assert_allclose(model(late, attention="hard"), whole[:, 5:], atol=1e-5)
 
     @tf.function(jit_compile=True)
-    def gradient(expected, judged):
+    def gradient():
         with tf.GradientTape() as tape:
-            y = tf.reduce_sum(tf.square(model(late | {"expected": expected})) * judged[:, None, None])
+            y = tf.reduce_sum(tf.square(model(late)))
         return tape.gradient(y, model.memory.embed.first.kernel)
 
-    everything, first_two = tf.ones(3), tf.constant([1.0, 1.0, 0.0])
-    assert np.abs(gradient(expected, everything)).max() > 1e-4
-    wrong, later, open_end = expected.copy(), expected.copy(), expected.copy()
-    wrong[2, 4], later[2, 5:], open_end[2, 3:] = 1 - wrong[2, 4], 1 - later[2, 5:], -1
-    np.testing.assert_allclose(gradient(wrong, everything), gradient(expected, first_two), atol=1e-5)
-    for same in (later, open_end):
-        np.testing.assert_allclose(gradient(same, everything), gradient(expected, everything), atol=1e-5)
+    assert np.abs(gradient()).max() > 1e-4
 
 
 @pytest.mark.parametrize("attention", ["soft", "hard"])

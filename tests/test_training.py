@@ -137,16 +137,26 @@ def test_the_curriculum_waits_for_its_threshold(tmp_path):
 
 
 LESSONS = dataclasses.replace(
-    SHORT, task="sort", sizes=(2, 8), mixed=True, lessons=((8, 8, 2), (16, 4, 4)), threshold=1.1, epochs=4, steps=10
+    SHORT,
+    task="sort",
+    sizes=(2, 8),
+    mixed=True,
+    lessons=((8, 8, 2), (16, 4, 4)),
+    first=2,
+    threshold=1.1,
+    epochs=4,
+    steps=10,
 )
 
 
 def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
-    """Deep trees and short answers in turn; a run stopped between two lessons ends with the same weights."""
-    assert [LESSONS.lesson(2, 0), LESSONS.lesson(8, 1), LESSONS.lesson(8, 2)] == [
-        (2, None, None),
-        (4, 16, 4),
-        (8, 8, 2),
+    """First symbols, then deep trees and short answers in turn; a run stopped between two lessons ends with the same weights."""
+    assert [LESSONS.lesson(n, epoch) for n, epoch in ((2, 0), (8, 0), (8, 1), (8, 2), (8, 3))] == [
+        (2, None, None, False),
+        (8, 8, 1, False),
+        (4, 16, 1, False),
+        (8, 8, 2, True),
+        (4, 16, 4, True),
     ]
     assert LESSONS.lengths(4) == ((1, 2), (1, 4))
     model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
