@@ -1,6 +1,6 @@
-"""A training step of *select the smallest* beside the matrix products it contains, and beside eager mode.
+"""A training step of *select the smallest*, and of *sort*, beside the matrix products it contains and eager mode.
 
-``python -m benchmarks`` (about four minutes). Times are medians over interleaved rounds of one run; quote
+``python -m benchmarks`` (about five minutes). Times are medians over interleaved rounds of one run; quote
 the ratios, since a machine's speed drifts.
 """
 
@@ -43,8 +43,10 @@ def training_step(recipe, n):
 
 
 def products(memory, n):
-    """Only the matrix products of that step: each dense layer's, forward, and backward for weights and input."""
+    """Only the matrix products of one access: each dense layer's, forward, and backward for weights and input."""
     widths = [(BATCH * n, memory.embed)]
+    if memory.writable:
+        widths += [(BATCH * n, memory.write_gate), (BATCH * n, memory.write_value)]
     while n > 1:  # JOIN level by level, then SEARCH on all inner nodes at once: as the model does
         n //= 2
         widths.append((BATCH * n, memory.join))
@@ -81,12 +83,12 @@ def median_times(functions, steps):
     return [statistics.median(row) for row in times]
 
 
-def compare(name, n, steps=100):
-    """Print one line: a compiled training step, the bare products, the ratio, and eager mode."""
+def compare(name, n, steps=100, accesses=1):
+    """Print one line: a compiled training step, the bare products of its accesses, the ratio, and eager mode."""
     keras.utils.set_random_seed(0)
     step, model = training_step(RECIPES[name], n)
     bare = products(model.memory, n)
-    ours, theirs = median_times([loop(step, steps), loop(bare, steps)], steps)
+    ours, theirs = median_times([loop(step, steps), loop(bare, steps * accesses)], steps)
     (eager,) = median_times([step], 1)
     print(
         f"{name:<14} n = {n:>5,}: step {ours:>9,.0f} µs | products {theirs:>9,.0f} µs, {ours / theirs:4.1f}x"
@@ -99,3 +101,5 @@ if __name__ == "__main__":
     for recipe in ("smallest-2016", "smallest"):
         for size in (8, 16, 32, 64, 128, 256, 512, 1024):
             compare(recipe, size, steps=max(10, 3200 // size))
+    for size in (8, 16, 32):
+        compare("sort", size, steps=320 // size, accesses=size)

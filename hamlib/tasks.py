@@ -83,8 +83,8 @@ class Task:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
             leaves that hold the input; where symbols are skipped, ``skipped[batch]`` int32; and unless
-            T = 1, ``queries[batch, T, 0]``, which says only how many output symbols are wanted. Targets ``[batch, T, b]`` float32: 0/1, and -1 past
-            the end of an answer, where nothing is judged.
+            T = 1, ``queries[batch, T, 0]``, which says only how many output symbols are wanted. Targets
+            ``[batch, T, b]`` float32: 0/1, and -1 past the end of an answer, where nothing is judged.
 
         Raises:
             ValueError: n or leaves no power of two, fewer leaves than n, the batch is empty, or lengths

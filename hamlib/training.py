@@ -110,7 +110,7 @@ class Curriculum(keras.callbacks.Callback):
 
 
 class FallingNoise(keras.callbacks.Callback):
-    """Lets the noise of JOIN and of SEARCH fall to zero over the first half of a run: digital values early, fine print late.
+    """Lets the noise fall to zero over the first half of a run: digital values early, fine print late.
 
     Args:
         epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
@@ -297,22 +297,23 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
         *callbacks,
     ]
-    warnings.filterwarnings("ignore", "Gradients do not exist")  # a lesson of one symbol has nothing to write
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         n, lesson = curriculum.n, recipe.lesson(curriculum.n, epoch)
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(n)
-        model.fit(
-            batches("train", *lesson, first_step=int(model.optimizer.iterations)),
-            epochs=epoch + 1 if recipe.lessons else recipe.epochs,
-            initial_epoch=epoch,
-            steps_per_epoch=recipe.steps,
-            validation_data=batches("validation", n),
-            validation_steps=recipe.validation_steps,
-            shuffle=False,
-            verbose=verbose,
-            callbacks=watching,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
+            model.fit(
+                batches("train", *lesson, first_step=int(model.optimizer.iterations)),
+                epochs=epoch + 1 if recipe.lessons else recipe.epochs,
+                initial_epoch=epoch,
+                steps_per_epoch=recipe.steps,
+                validation_data=batches("validation", n),
+                validation_steps=recipe.validation_steps,
+                shuffle=False,
+                verbose=verbose,
+                callbacks=watching,
+            )
         compiled[lesson], compiled[n] = model.train_function, model.test_function
     model.load_weights(checkpoints.best_weights)
     return model, checkpoints

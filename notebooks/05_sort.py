@@ -154,12 +154,13 @@ print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 # **What to notice.** WRITE starts with biases that empty the leaf just read (preset "book-take"), so from the first
 # step on the tree that is left is again a tree in which to look for the smallest key. Much of what is learned arrives
 # while the learning rate falls and the noise fades.
-#
+
+# %% [markdown]
 # ## How was the shipped model trained?
 #
-# `python -m hamlib train sort` goes up to n = 32, in two parts. In the first and longer one, only the **first** symbol is
-# asked: the smallest key, one access. There is nothing to write yet; EMBED, JOIN and SEARCH become good at what chapter 4
-# did, at the cost of one access. Then a few symbols are asked, from anywhere in the answer; those before them are
+# `python -m hamlib train sort` goes up to n = 32, in two halves. In the first, only the **first** symbol is asked:
+# the smallest key, one access. There is nothing to write yet; EMBED, JOIN and SEARCH become good at what chapter 4
+# did, at the cost of one access. In the second, a few symbols are asked, from anywhere in the answer; those before them are
 # made hard, without a gradient. The inputs have at most 32 pairs, the trees up to 128 leaves.
 
 # %% [markdown]

@@ -150,7 +150,7 @@ LESSONS = dataclasses.replace(
 
 
 def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
-    """First symbols, then deep trees and short answers in turn; a run stopped between two lessons ends with the same weights."""
+    """First symbols, then short answers, deep trees in turn; a run that was stopped ends with the same weights."""
     assert [LESSONS.lesson(n, epoch) for n, epoch in ((2, 0), (8, 0), (8, 1), (8, 2), (8, 3))] == [
         (2, None, None, False),
         (8, 8, 1, False),
