@@ -42,8 +42,9 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
-    # The same, and a leaf that was attended starts out as emptied: an algorithm that takes its input one by one.
-    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5, forget=4.0),
+    # The same for algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was
+    # attended starts out as emptied.
+    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, join_noise=0.5, forget=4.0),
     # The same with a SEARCH that can compare a node with the query: two accesses leave no time to mark nodes.
     "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
 }
@@ -187,6 +188,9 @@ class TreeMemory(keras.layers.Layer):
         join_noise: half the width of the uniform noise that training adds, at first, before the
             activation of JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
             learns to hand up digital values, and its small errors cannot add up with depth.
+        join_copies: whether JOIN is in a form like WRITE's, ``T * H + (1 - T) * (g * right + (1 - g) * left)``: each
+            coordinate is new or copied, all from one child where g is 0 or 1. A copy is as good at any depth. Not in
+            the paper.
         search_noise: the same before the sigmoid of SEARCH; 0 in the paper. A soft access may learn to look at two
             leaves at once, which no path can; under noise, only what is decided gets through.
         forget: WRITE's first biases, of T, and with a minus of H: how much it empties a leaf before anything is
@@ -194,7 +198,8 @@ class TreeMemory(keras.layers.Layer):
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
-        ValueError: a width is not a positive integer, or a number of hidden units or the noise is negative.
+        ValueError: a width is not a positive integer, a number of hidden units or the noise is negative, or a JOIN
+            that copies has an activation that is not within -1 and 1.
     """
 
     def __init__(
@@ -209,6 +214,7 @@ class TreeMemory(keras.layers.Layer):
         node_bias=True,
         node_activation="hard_tanh",
         normalise=True,
+        join_copies=False,
         join_noise=0.0,
         search_noise=0.0,
         forget=0.0,
@@ -225,6 +231,8 @@ class TreeMemory(keras.layers.Layer):
         for name, value in dict(join_noise=join_noise, search_noise=search_noise, forget=forget).items():
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name}: got {value!r}; expected a number of at least 0")
+        if join_copies and node_activation not in ("hard_tanh", "tanh"):
+            raise ValueError(f"node_activation: got {node_activation!r}; with join_copies, expected hard_tanh or tanh")
         super().__init__(**kwargs)
         self.config = (
             widths
@@ -233,6 +241,7 @@ class TreeMemory(keras.layers.Layer):
                 node_bias=node_bias,
                 node_activation=node_activation,
                 normalise=normalise,
+                join_copies=join_copies,
                 join_noise=join_noise,
                 search_noise=search_noise,
                 forget=forget,
@@ -245,7 +254,8 @@ class TreeMemory(keras.layers.Layer):
         node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
         gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
-        self.join = MLP(2 * node_width, node_width, hidden=join_hidden, noise=join_noise, **node)
+        self.join_units = 2 * node_width + 1 if join_copies else node_width  # H, T and g, or the value itself
+        self.join = MLP(2 * node_width, self.join_units, hidden=join_hidden, noise=join_noise, **node)
         ask = dict(query_width=query_width, hidden=search_hidden, noise=search_noise)
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
         self.write_gate = MLP(node_width, node_width, **gate) if writable else None  # T
@@ -264,12 +274,12 @@ class TreeMemory(keras.layers.Layer):
         """Draw the noise for so many trees of n leaves.
 
         Returns:
-            ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, d]`` for JOIN at each level, lowest first. Empty where
-            the memory has no noise.
+            ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, units]`` for JOIN at each level, lowest first.
+            Empty where the memory has no noise.
         """
         if self.join.noise is None and self.search.noise is None:
             return []
-        levels = [self.join.draw_noise((batch, n >> level, self.node_width)) for level in range(1, n.bit_length())]
+        levels = [self.join.draw_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
         return [self.search.draw_noise((batch, n - 1, 1)), *levels]
 
     def grow(self, symbols, lengths, noise=()):
@@ -300,9 +310,19 @@ class TreeMemory(keras.layers.Layer):
         levels = [leaves]
         while levels[0].shape[1] > 1:
             pairs = ops.reshape(levels[0], (-1, levels[0].shape[1] // 2, 2 * self.node_width))
-            levels.insert(0, self.join(pairs, noise=noise[len(levels)] if noise else None))
+            levels.insert(0, self._joined(pairs, noise[len(levels)] if noise else None))
         unused = ops.zeros_like(levels[0])
         return ops.concatenate([unused, *levels], axis=1)
+
+    def _joined(self, pairs, noise=None):
+        """JOIN of ``pairs[batch, k, 2d]``, left and right child side by side: ``[batch, k, d]``."""
+        made = self.join(pairs, noise=noise)
+        if not self.config["join_copies"]:
+            return made
+        d = self.node_width
+        left, right = pairs[..., :d], pairs[..., d:]
+        new, from_right = (made[..., d : 2 * d] + 1) / 2, (made[..., 2 * d :] + 1) / 2  # from [-1, 1] to [0, 1]
+        return new * made[..., :d] + (1 - new) * (from_right * right + (1 - from_right) * left)
 
     # -- the three moves --------------------------------------------------------------------------
 
@@ -391,7 +411,7 @@ class TreeMemory(keras.layers.Layer):
             sibling = _rows(nodes, ops.bitwise_xor(child, 1))
             is_right = ops.cast(child % 2, "bool")[..., None]
             pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
-            value = self.join(ops.concatenate(pair, axis=-1))
+            value = self._joined(ops.concatenate(pair, axis=-1))
             values.insert(0, value)
         changed = ops.reshape(ops.concatenate(values, axis=1), (-1, self.node_width))
         flat = ops.scatter_update(_flat(nodes), ops.reshape(_flat_index(nodes, path), (-1, 1)), changed)

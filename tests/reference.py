@@ -39,9 +39,17 @@ def grow(memory, symbols, m):
     return join_above(memory, nodes)
 
 
+def join(memory, left, right):
+    made = mlp(memory.join, left, right)
+    if len(made) == len(left):
+        return made
+    value, new, from_right = made[: len(left)], (made[len(left) : -1] + 1) / 2, (made[-1] + 1) / 2
+    return new * value + (1 - new) * (from_right * right + (1 - from_right) * left)
+
+
 def join_above(memory, nodes):
     for i in reversed(range(1, len(nodes) // 2)):
-        nodes[i] = mlp(memory.join, nodes[2 * i], nodes[2 * i + 1])
+        nodes[i] = join(memory, nodes[2 * i], nodes[2 * i + 1])
     return nodes
 
 
@@ -84,5 +92,5 @@ def write_hard(memory, nodes, path, query):
     nodes = nodes.copy()
     nodes[path[-1]] = written(memory, nodes[path[-1]], query)
     for i in reversed(path[:-1]):
-        nodes[i] = mlp(memory.join, nodes[2 * i], nodes[2 * i + 1])
+        nodes[i] = join(memory, nodes[2 * i], nodes[2 * i + 1])
     return nodes

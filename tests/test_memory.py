@@ -141,6 +141,17 @@ def test_read_leaves_reads_any_values():
     np.testing.assert_allclose(read_leaves(values, p), [values[0, 2], (values[1, 0] + values[1, 1]) / 2])
 
 
+def test_a_join_that_copies_hands_up_one_child_at_any_depth():
+    """g = 1 where the right child's first coordinate is the larger one: the root is the leaf that is largest there."""
+    memory = TreeMemory(4, 6, 5, join_hidden=0, normalise=False, join_copies=True)
+    kernel, bias = np.zeros((12, 13)), np.zeros(13)
+    kernel[0, -1], kernel[6, -1], bias[6:12] = -1e4, 1e4, -1e4  # T = 0: nothing is new
+    memory.join.set_weights([kernel, bias])
+    leaves = np.random.default_rng(0).normal(size=(5, 64, 6)).astype("float32")
+    root = np.asarray(memory.join_all(leaves))[:, 1]
+    np.testing.assert_array_equal(root, leaves[range(5), leaves[..., 0].argmax(1)])
+
+
 def test_noise():
     """One tensor for SEARCH, then one a level, lowest first: uniform on ± the noise, before the activation."""
     memory = TreeMemory(4, 6, 5, join_noise=0.5, search_noise=2.0)
@@ -195,6 +206,7 @@ def test_n_must_be_a_power_of_two(n):
         (dict(node_width=2.5), "node_width: got 2.5"),
         (dict(join_hidden=-1), "join_hidden: got -1; expected an integer of at least 0"),
         (dict(query_width=True), "query_width: got True"),
+        (dict(join_copies=True, node_activation="relu"), "node_activation: got 'relu'; with join_copies, expected"),
         (dict(join_noise=-0.1), "join_noise: got -0.1; expected a number of at least 0"),
         (dict(join_noise=float("nan")), "join_noise: got nan"),
         (dict(forget=-1.0), "forget: got -1.0; expected a number of at least 0"),
