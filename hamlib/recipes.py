@@ -33,6 +33,7 @@ class Recipe:
             cost. Empty: always n leaves, the input at the front, the whole answer.
         first: how many lessons, at the beginning, ask only for the first symbol of an answer: the tree is
             learned before WRITE, at the cost of a single output symbol.
+        noise_falls: whether the memory's noise falls to zero over the first half of the run; else it stays.
         alike: whether half of the training inputs have keys that agree in their first bits.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
@@ -50,6 +51,7 @@ class Recipe:
     mixed: bool = False
     lessons: tuple = ()
     first: int = 0
+    noise_falls: bool = True
     alike: bool = False
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
@@ -94,16 +96,17 @@ LSTM = Recipe(
     validation_steps=20,
 )
 
-# First of all the smallest: in the first half only the first symbol is asked, and the tree learns at the cost of one
+# First of all the smallest: at the beginning only the first symbol is asked, and the tree learns at the cost of one
 # access. Short epochs, so that no lesson is forgotten while the others have their turn.
 SORT = dataclasses.replace(
     LSTM,
     task="sort",
-    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (128, 32, 1)),
-    first=240,
+    lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (128, 32, 2)),
+    first=24,
+    noise_falls=False,
     threshold=2.0,  # the smallest tree only for an epoch
     learning_rate=(0.004, 0.00004),
-    epochs=480,
+    epochs=120,
     steps=250,
 )
 

@@ -415,7 +415,7 @@ class Add(Task):
 
     Digits stand lowest first, one symbol a leaf: m = 2k + 2 symbols (an odd m loses one). An input symbol is one
     of four, one-hot: 0, 1, +, =. An output symbol is a bit and a flag: the flag is 1 in the End-Of-Output symbol
-    that follows the k + 1 digits of the sum, and its bit is not judged but must be 0::
+    that follows the k + 1 digits of the sum, and its bit is 0::
 
         1 1 0 + 1 0 1 =   ->   0 0 0 1 end            (3 + 5 = 8, k = 3)
     """
@@ -449,14 +449,13 @@ class Add(Task):
         a = tf.where(inside, digits[:, : position.shape[1]], 0)
         second = tf.minimum(position + k[:, None] + 1, symbols.shape[1] - 1)
         b = tf.where(inside, tf.gather(digits, second, batch_dims=1), 0)
-        total = [tf.zeros_like(a[:, 0])]  # carries ripple from the lowest digit
-        bits = []
-        for i in range(position.shape[1]):
-            column = a[:, i] + b[:, i] + total[-1]
-            bits.append(column % 2)
-            total.append(tf.cast(column > 1, tf.float32))
+
+        def add_column(before, column):  # the carry ripples from the lowest digit
+            return column + tf.floor(before / 2)
+
+        columns = tf.transpose(tf.scan(add_column, tf.transpose(a + b), tf.zeros_like(a[:, 0])))
         end = tf.cast(position == k[:, None] + 1, tf.float32)
-        return _judged(tf.stack([tf.stack(bits, axis=1), end], axis=-1), k + 2)
+        return _judged(tf.stack([columns % 2, end], axis=-1), k + 2)
 
 
 TASKS = {task.name: task for task in (Smallest(), Reverse(), Search(), Merge(), Sort(), Add())}

@@ -291,7 +291,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     watching = [
         curriculum,
-        FallingNoise(recipe.epochs),
+        *([FallingNoise(recipe.epochs)] if recipe.noise_falls else []),
         checkpoints,
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
