@@ -80,34 +80,26 @@ class Recipe:
         return (longest, leaves, 1, False) if epoch < self.first else (longest, leaves, answers, True)
 
 
-# An LSTM with a memory. The lessons give depth, with at most 32 symbols each.
-LSTM = Recipe(
-    task="reverse",
+# The algorithms of Table 1. At the beginning only the first symbol is asked, and the tree is learned at the cost of one
+# access. Then a few symbols from anywhere. Trees are deeper than their input needs, with at most 32 symbols. Epochs are
+# short, so that no lesson is forgotten while the others have their turn.
+ALGORITHM = Recipe(
+    task="sort",
     memory="book-take",
     model="ham",
     loss="binary_crossentropy",
     sizes=(8, 32),
     mixed=True,
-    lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 2)),
-    alike=True,
-    threshold=0.3,
-    learning_rate=(0.004, 0.00008),
-    clip=0.1,
-    validation_steps=20,
-)
-
-# First of all the smallest: at the beginning only the first symbol is asked, and the tree learns at the cost of one
-# access. Short epochs, so that no lesson is forgotten while the others have their turn.
-SORT = dataclasses.replace(
-    LSTM,
-    task="sort",
     lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (128, 32, 2)),
     first=24,
     noise_falls=False,
+    alike=True,
     threshold=2.0,  # the smallest tree only for an epoch
     learning_rate=(0.004, 0.00004),
+    clip=0.1,
     epochs=120,
     steps=250,
+    validation_steps=20,
 )
 
 RECIPES = {
@@ -125,30 +117,12 @@ RECIPES = {
         epochs=80,
     ),
     # Table 1, and Sort without a controller.
-    "reverse": dataclasses.replace(LSTM, epochs=10),
-    "search": dataclasses.replace(
-        LSTM,
-        task="search",
-        memory="book-search",
-        accesses=2,
-        lessons=((8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1)),
-        epochs=80,
-    ),
-    "merge": dataclasses.replace(SORT, task="merge", lessons=SORT.lessons[:4], first=200, epochs=400),
-    "sort": SORT,
-    "add": dataclasses.replace(
-        LSTM, task="add", accesses=2, lessons=((8, 8, 5), (16, 16, 3), (32, 32, 3), (64, 32, 1)), epochs=60
-    ),
-    "raw-sort": dataclasses.replace(
-        LSTM,
-        task="sort",
-        model="raw",
-        memory="book",
-        lessons=((8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), (32, 32, 4), (16, 16, 16)),
-        alike=False,
-        learning_rate=(0.005, 0.0001),
-        epochs=80,
-    ),
+    "reverse": dataclasses.replace(ALGORITHM, task="reverse", epochs=60),
+    "search": dataclasses.replace(ALGORITHM, task="search", accesses=2, first=120),  # the answer is but one symbol
+    "merge": dataclasses.replace(ALGORITHM, task="merge"),
+    "sort": ALGORITHM,
+    "add": dataclasses.replace(ALGORITHM, task="add", accesses=2, lessons=((8, 8, 5), (32, 32, 4)), first=12),
+    "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
 }
 # Without a tree, for as many steps: no lessons, which are about trees. None is trained, no learning rate chosen yet.
 for name, lstm, with_attention in [
@@ -164,7 +138,6 @@ for name, lstm, with_attention in [
             model=model,
             memory=None,
             accesses=1,
-            sizes=(8, 16, 32),
             lessons=(),
             learning_rate=(rate, rate / 50),
         )

@@ -176,6 +176,19 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     assert read_run(tmp_path / "stopped") == LESSONS
 
 
+@pytest.mark.parametrize("falls, left", [(True, [0.5, 0.25, 0.0, 0.0]), (False, [0.5] * 4)])
+def test_the_noise_falls_to_zero_or_stays(tmp_path, falls, left):
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(float(self.model.memory.join.noise.numpy()))
+
+    recipe = dataclasses.replace(SHORT, noise_falls=falls, epochs=4, steps=2, validation_steps=1)
+    train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
+    assert seen == left
+
+
 def test_what_is_not_judged_costs_nothing():
     recipe = dataclasses.replace(SHORT, task="sort", loss="binary_crossentropy")
     model = build(recipe)
@@ -282,7 +295,7 @@ def test_unknown_recipe():
 def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
     """In less than a minute: 95% of the sequences of up to 8 symbols, soft and hard."""
     recipe = dataclasses.replace(
-        RECIPES["reverse"], sizes=(8,), lessons=(), epochs=2, learning_rate=(0.005, 0.0005), validation_steps=4
+        RECIPES["reverse"], sizes=(8,), lessons=(), epochs=6, learning_rate=(0.005, 0.0005), validation_steps=4
     )
     model, _ = train(recipe, tmp_path, verbose=0)
     for attention in ("soft", "hard"):
