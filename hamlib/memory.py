@@ -42,9 +42,11 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
-    # For algorithms: SEARCH can compare a node with the query, and must decide; JOIN can hand up one child as it is; a
-    # leaf that was attended starts out as emptied.
-    "book-take": dict(
+    # For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended
+    # starts out as emptied.
+    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, join_noise=0.5, forget=4.0),
+    # The same with a SEARCH that can compare a node with the query, and must decide.
+    "book-ask": dict(
         node_width=32,
         query_width=32,
         join_hidden=64,
