@@ -117,10 +117,29 @@ RECIPES = {
     ),
     # Table 1, and Sort without a controller.
     "reverse": dataclasses.replace(ALGORITHM, task="reverse", epochs=60),
-    "search": dataclasses.replace(ALGORITHM, task="search", accesses=2, first=120),  # the answer is but one symbol
+    "search": dataclasses.replace(  # with a memory as in "smallest"
+        ALGORITHM,
+        task="search",
+        memory="book-search",
+        accesses=2,
+        lessons=((8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1)),
+        first=0,
+        threshold=0.3,
+        learning_rate=(0.004, 0.00008),
+        epochs=80,
+        steps=1000,
+    ),
     "merge": dataclasses.replace(ALGORITHM, task="merge"),
     "sort": ALGORITHM,
-    "add": dataclasses.replace(ALGORITHM, task="add", accesses=2, lessons=((8, 8, 5), (32, 32, 4)), first=12),
+    "add": dataclasses.replace(
+        ALGORITHM,
+        task="add",
+        memory="book-ask",
+        accesses=2,
+        lessons=((8, 8, 5), (32, 32, 4)),
+        first=12,
+        noise_falls=False,
+    ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
 }
 # Without a tree, for as many steps: no lessons, which are about trees. None is trained, no learning rate chosen yet.

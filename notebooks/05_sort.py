@@ -120,11 +120,10 @@ print("output [batch, T, b]:", output.shape, "  same as ours:", np.allclose(outp
 # ## Which tree can sort?
 #
 # Chapter 4's memory learns to sort, but slowly, and not well beyond the trained size. Its JOIN makes every node anew, at
-# every depth and after every write, and each time is a chance to err. Preset "book-take" changes three things:
+# every depth and after every write, and each time is a chance to err. Preset "book-take" changes two things:
 #
 # - **JOIN may copy.** It has the form of WRITE: $T \cdot H + (1 - T) \cdot (g \cdot \text{right} + (1 - g) \cdot
 #   \text{left})$. Where $g$ is 0 or 1 and $T$ is 0, a child goes up as it is; at any depth, JOIN sees what it saw at the leaves.
-# - **SEARCH must decide.** Training adds noise of ±2 before its sigmoid. Only a decision far from the middle gets through.
 # - **WRITE starts by emptying.** Its first biases empty the leaf just read, so that from the first step on the tree that is
 #   left is again a tree in which to look for the smallest key.
 
@@ -157,8 +156,8 @@ with tempfile.TemporaryDirectory() as folder:
 def draw_training(log):
     figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     epochs = np.arange(1, len(log["val_wrong"]) + 1)
-    ax.plot(epochs, 100 * log["wrong"], "s--", color="#E69F00", label="training: what is asked, with noise")
-    ax.plot(epochs, 100 * log["val_wrong"], "o-", color="#0072B2", label="validation: all symbols, without noise")
+    ax.plot(epochs, 100 * log["wrong"], "s--", color="#E69F00", label="training: what is asked; noise at first")
+    ax.plot(epochs, 100 * log["val_wrong"], "o-", color="#0072B2", label="validation: all symbols")
     ax.axvline(SMALL.first + 0.5, color="0.6", linestyle=":")
     ax.text(SMALL.first + 0.4, 96, "first symbol only ", ha="right", va="top", color="0.3")
     ax.text(SMALL.first + 0.6, 96, " all symbols", va="top", color="0.3")
@@ -174,7 +173,7 @@ print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 
 # %% [markdown]
 # **What to notice.** Once the tree can find the smallest key, the rest of sorting comes at once: find, empty, find again.
-# In training the noise stays on, so its errors are more than those in validation.
+# The noise on JOIN fades in the first half; much of what is learned arrives as it goes and the learning rate falls.
 
 # %% [markdown]
 # ## How was the shipped model trained?

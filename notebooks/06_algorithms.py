@@ -194,7 +194,8 @@ show_table(1024)
 # - **Add**: no trained model ships yet, for a reason worth knowing. Trained soft, it finds an answer that no path can
 #   give: both of its accesses look at *two* leaves at once, half at a digit of a and half at the digit of b below it, and
 #   the LSTM reads their sum off the mean. Run hard, each access takes one of the two, and the sum is lost. Soft
-#   attention that works need not be attention that decides.
+#   attention that works need not be attention that decides. Under noise on SEARCH (preset "book-ask") it does decide,
+#   but what we have trained so far does not go beyond the few digits that it was trained on.
 #
 # ## Exercises
 #

@@ -129,8 +129,10 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 # ## Where does the book do something else than the paper?
 #
 # - **Preset "book".** Node vectors are normalised (layer normalisation) and bounded, and JOIN is trained under noise.
-#   The paper has plain ReLU nodes. Chapter 4 shows why. In "book-take", WRITE starts with biases that empty a leaf: what
-#   was read is gone, before anything is learned.
+#   The paper has plain ReLU nodes. Chapter 4 shows why.
+# - **Preset "book-take".** JOIN may copy: $T \cdot H + (1 - T) \cdot (g \cdot \text{right} + (1 - g) \cdot
+#   \text{left})$, all three from the same two layers. WRITE starts with biases that empty a leaf. Chapter 5 shows why. In
+#   "book-ask", SEARCH is trained under noise, too.
 # - **Query in WRITE.** Appendix A of the paper prints $h_{\text{ROOT}}$ as the second argument of the soft WRITE; its
 #   Fig. 5 has $h_{\text{LSTM}}$. hamlib uses the query everywhere.
 
