@@ -39,7 +39,11 @@ class Rate:
     @property
     def interval(self):
         """Wilson's 95% interval of `right`, (low, high) in percent."""
-        z, n, p = 1.96, self.examples, 1 - self.wrong / self.examples
+        return self.wilson(1.96)
+
+    def wilson(self, z):
+        """Wilson's interval of `right`, z standard deviations to each side, (low, high) in percent."""
+        n, p = self.examples, 1 - self.wrong / self.examples
         middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return tuple(100 * min(1.0, max(0.0, (middle + sign * half) / (1 + z * z / n))) for sign in (-1, 1))
 

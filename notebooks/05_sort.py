@@ -116,7 +116,8 @@ print("output [batch, T, b]:", output.shape, "  same as ours:", np.allclose(outp
 # %% [markdown]
 # **Why is nothing else fed in?** Many decoders are given their own last answer. This one sees only what it read. It knows
 # the past from its state and from the marks in the tree, and it can look at the input as often as it likes.
-#
+
+# %% [markdown]
 # ## Which tree can sort?
 #
 # Chapter 4's memory learns to sort, but slowly, and not well beyond the trained size. Its JOIN makes every node anew, at
