@@ -181,7 +181,6 @@ show_table(1024)
 # ## Cell by cell
 #
 # - **Reverse**: as published, no error; nor is there one in trees of 1,024 leaves, 32 times the length trained on.
-#   That is the hard path; run soft, it blurs on long inputs.
 # - **Search**: no worse than published. Soft is the better way in the test, hard on longer inputs. At 1,024 leaves its ten decisions in a row begin to fail now and then.
 
 # %% [markdown]
