@@ -165,7 +165,7 @@ def draw_training(log):
     ax.set(xlabel=f"epoch ({SMALL.steps} steps of {SMALL.batch_size})", ylabel="wrong sequences (%)", ylim=(0, 102))
     ax.set_title("An LSTM with a tree learns to sort, n = 8")
     ax.grid(alpha=0.3)
-    ax.legend(loc="lower left")
+    ax.legend(loc="center right")
     return figure, f"Wrong sequences by epoch; validation falls to {log['val_wrong'][-1]:.1%} in the last."
 
 
