@@ -101,7 +101,7 @@ def test_the_ledger_still_holds(name):
                 wrong, examples = figures[attention][str(n)]
                 enough = min(examples, 500 if n < 1024 else 100)
                 again = wrong_rate(shipped.model, shipped.task, n, enough, 1, attention, lengths)
-                low, high = again.wilson(3.3)  # 99.9%: of so many figures, some lie outside of 95%
+                low, high = again.interval
                 assert low <= 100 * (1 - wrong / examples) <= high + 1e-9
 
 
