@@ -194,6 +194,8 @@ def _ledger(options):
         label = rows[name]
         command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
         row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
+        if RECIPES[name].memory is None:
+            row["rates"] = training.tune(RECIPES[name], options.runs / f"{name}-rates")
         for seed in options.seeds or evaluation.SEEDS[name]:
             folder = options.runs / f"{name}-seed{seed}"
             model, run = training.train(RECIPES[name], folder, seed, verbose=0)

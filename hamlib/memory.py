@@ -410,9 +410,12 @@ class TreeMemory(keras.layers.Layer):
             raise ValueError("write: this memory is read-only (writable=False)")
         if _is_path(where):
             return self._write_hard(nodes, where, query)
-        leaves = nodes[:, nodes.shape[1] // 2 :]
-        p = where[..., None]
-        return self.join_all(p * self._written(leaves, query) + (1 - p) * leaves, noise)
+        return self.join_all(self.write_leaves(nodes[:, nodes.shape[1] // 2 :], where, query), noise)
+
+    def write_leaves(self, leaves, p, query):
+        """Write all ``leaves[batch, n, d]`` by their ``p[batch, n]``: ``p * WRITE(h, query) + (1 - p) * h``."""
+        p = p[..., None]
+        return p * self._written(leaves, query) + (1 - p) * leaves
 
     def _write_hard(self, nodes, path, query):
         value = self._written(_rows(nodes, path[:, -1:]), query)

@@ -93,18 +93,21 @@ class _TreeModel(keras.Model):
 
         Leaves that were not written keep the gradient of EMBED.
         """
-        nodes, memory = states[0], self.memory
+        (nodes, *controller), memory = states[:3], self.memory
         n = nodes.shape[1] // 2
         quiet = memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]))
 
         def step(_, before):
             return tuple(self._step(query, before, inputs["symbols"], "hard", [])[1])
 
-        before = tuple(ops.stop_gradient(state) for state in (quiet, *states[1:]))
+        before = tuple(ops.stop_gradient(state) for state in (quiet, *controller))
         after = ops.fori_loop(0, inputs["skipped"][0], step, before)
-        walked, *others = [ops.stop_gradient(state) for state in after]
-        leaves = ops.where(walked[:, n:] == quiet[:, n:], nodes[:, n:], walked[:, n:])
-        return [memory.join_all(leaves, noise), *others]
+        walked, *controller = [ops.stop_gradient(state) for state in after]
+
+        def written(leaves):
+            return ops.where(walked[:, n:] == quiet[:, n:], leaves, walked[:, n:])
+
+        return [memory.join_all(written(nodes[:, n:]), noise), *controller, *map(written, states[3:])]
 
     def walk(self, inputs, attention="hard"):
         """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
@@ -197,6 +200,8 @@ class HAM(_TreeModel):
         memory: a `TreeMemory`, or its config; l, the LSTM's width, is its ``query_width``.
         answer_width: b, bits of an output symbol.
         accesses: η, memory accesses for each output symbol.
+        numbered: whether SEARCH sees h_LSTM plus a learned vector for each of the η accesses. What it learns for one
+            output symbol then serves the next, whatever else h_LSTM holds. Not in the paper.
 
     Raises:
         ValueError: ``accesses`` or ``answer_width`` is not a positive integer.
@@ -206,6 +211,8 @@ class HAM(_TreeModel):
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless T = 1,
             ``queries[batch, T, 0]``, whose T says how many output symbols are wanted. With
             ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
+            With ``decoys[batch, n, b]``, for soft attention only, the tree is grown over these symbols, while what
+            is read and written are the leaves of the true ones.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -213,12 +220,18 @@ class HAM(_TreeModel):
         ``[batch, T, b]``, the probability that each output bit is 1.
     """
 
-    def __init__(self, memory, answer_width, accesses=1, **kwargs):
+    def __init__(self, memory, answer_width, accesses=1, numbered=False, **kwargs):
         super().__init__(memory, **kwargs)
         for name, value in dict(answer_width=answer_width, accesses=accesses).items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: got {value!r}; expected a positive integer")
-        self.answer_width, self.accesses = answer_width, accesses
+        self.answer_width, self.accesses, self.numbers = answer_width, accesses, None
+        if numbered:
+            self.numbers = self.add_weight(
+                name="numbers",
+                shape=(accesses, self.memory.query_width),
+                initializer=keras.initializers.RandomNormal(stddev=1.0),
+            )
         self.controller = keras.layers.LSTMCell(self.memory.query_width)
         self.controller.build((None, self.memory.node_width))
         self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
@@ -226,20 +239,29 @@ class HAM(_TreeModel):
         self.built = True
 
     def get_config(self):
-        return super().get_config() | dict(answer_width=self.answer_width, accesses=self.accesses)
+        return super().get_config() | dict(
+            answer_width=self.answer_width, accesses=self.accesses, numbered=self.numbers is not None
+        )
 
     def _start(self, inputs, noise):
         steps, (nodes,) = super()._start(inputs, noise)
-        return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0])]
+        leaves = []
+        if "decoys" in inputs:  # the leaves, once for the tree over them and once for what is read
+            leaves = [nodes[:, nodes.shape[1] // 2 :]]
+            nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
+        return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0]), *leaves]
 
     def _step(self, query, states, symbols, attention, noise):
-        nodes, h, c = states
+        (nodes, h, c, *leaves), memory = states, self.memory
         where = []
-        for _ in range(self.accesses):
-            where.append(self.memory.attend(nodes, h, attention, noise))
-            h, (h, c) = self.controller(self.memory.read(nodes, where[-1]), [h, c])
-            nodes = self.memory.write(nodes, where[-1], h, noise)
-        return self.output_layer(h), [nodes, h, c], where
+        for number in range(self.accesses):
+            query = h if self.numbers is None else h + self.numbers[number]
+            where.append(memory.attend(nodes, query, attention, noise))
+            read = read_leaves(leaves[0], where[-1]) if leaves else memory.read(nodes, where[-1])
+            h, (h, c) = self.controller(read, [h, c])
+            nodes = memory.write(nodes, where[-1], h, noise)
+            leaves = [memory.write_leaves(true, where[-1], h) for true in leaves]
+        return self.output_layer(h), [nodes, h, c, *leaves], where
 
 
 @keras.saving.register_keras_serializable("hamlib")

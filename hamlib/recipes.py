@@ -22,6 +22,7 @@ class Recipe:
         model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
             ``"lstm+a"``, no memory (`EncoderDecoder`).
         accesses: η of a ``"ham"``.
+        numbered: as in `HAM`.
         loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016
             code) or ``"binary_crossentropy"``.
         sizes: n of each stage of the curriculum; one for no curriculum.
@@ -33,8 +34,10 @@ class Recipe:
             cost. Empty: always n leaves, the input at the front, the whole answer.
         first: how many lessons, at the beginning, ask only for the first symbol of an answer: the tree is
             learned before WRITE, at the cost of a single output symbol.
+        skip: whether the symbols asked, after these, are from anywhere in the answer; else they are its first.
         noise_falls: whether the memory's noise falls to zero over the first half of the run; else it stays.
         alike: whether half of the training inputs have keys that agree in their first bits.
+        decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
@@ -46,13 +49,16 @@ class Recipe:
     memory: str | None
     model: str = "raw"
     accesses: int = 1
+    numbered: bool = False
     loss: str = "mean_squared_error"
     sizes: tuple = (8,)
     mixed: bool = False
     lessons: tuple = ()
     first: int = 0
+    skip: bool = True
     noise_falls: bool = True
     alike: bool = False
+    decoys: bool = False
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
     clip: float | None = None
@@ -67,6 +73,11 @@ class Recipe:
         values = {field.name: fields.get(field.name, field.default) for field in dataclasses.fields(cls)}
         return cls(**{name: _tuples(value) for name, value in values.items()})
 
+    def at_rate(self, rate):
+        """The same recipe with another first learning rate, which falls as far."""
+        first, last = self.learning_rate
+        return dataclasses.replace(self, learning_rate=(rate, rate * last / first))
+
     def lengths(self, n):
         """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
         shortest = get_task(self.task).shortest
@@ -77,7 +88,7 @@ class Recipe:
         if not self.lessons or n != self.sizes[-1]:
             return n, None, None, False
         leaves, longest, answers = self.lessons[epoch % len(self.lessons)]
-        return (longest, leaves, 1, False) if epoch < self.first else (longest, leaves, answers, True)
+        return (longest, leaves, 1, False) if epoch < self.first else (longest, leaves, answers, self.skip)
 
 
 # The algorithms of Table 1. At the beginning only the first symbol is asked, and the tree is learned at the cost of one
@@ -136,13 +147,17 @@ RECIPES = {
         task="add",
         memory="book-ask",
         accesses=2,
-        lessons=((8, 8, 5), (32, 32, 4)),
-        first=12,
-        noise_falls=False,
+        numbered=True,
+        lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 2), (128, 32, 1)),
+        first=10,
+        alike=False,
+        decoys=True,
+        epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
 }
-# Without a tree, for as many steps: no lessons, which are about trees. None is trained, no learning rate chosen yet.
+# Without a tree, for as many steps: no lessons, which are about trees. The learning rates: the best of `RATES`.
+RATES = (0.001, 0.003, 0.01)
 for name, lstm, with_attention in [
     ("reverse", 0.003, 0.003),
     ("search", 0.003, 0.003),
@@ -156,9 +171,11 @@ for name, lstm, with_attention in [
             model=model,
             memory=None,
             accesses=1,
+            numbered=False,
             lessons=(),
-            learning_rate=(rate, rate / 50),
-        )
+            first=0,
+            decoys=False,
+        ).at_rate(rate)
 
 
 # What a search at random draws from (Sec. 4.1): a range, log-uniform, or a choice.
@@ -172,10 +189,9 @@ def suggest(recipe, trial):
         recipe: a `Recipe`.
         trial: an Optuna trial.
     """
-    first, last = recipe.learning_rate
     rate = trial.suggest_float("learning_rate", *SPACE["learning_rate"], log=True)
     clip = trial.suggest_categorical("clip", SPACE["clip"])
-    return dataclasses.replace(recipe, learning_rate=(rate, rate * last / first), clip=clip)
+    return dataclasses.replace(recipe.at_rate(rate), clip=clip)
 
 
 def get_recipe(name):

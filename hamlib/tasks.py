@@ -435,6 +435,20 @@ class Add(Task):
         kind = tf.where(position == k, 2, tf.where(position == 2 * k + 1, 3, tf.cast(bits[..., 0], tf.int32)))
         return tf.one_hot(kind, 4), 2 * k[:, 0] + 2
 
+    def decoys(self, symbols, seed):
+        """Return ``symbols[batch, n, 4]`` with other digits, for a tree that shall know where digits stand, not which.
+
+        A tree can learn to add two digits by itself and to send an access to any leaf that holds the answer. All goes
+        well for a symbol or two; but the digits that were added are never visited, so never crossed out.
+
+        Args:
+            symbols: as `examples` returns them.
+            seed: of TensorFlow's stateless random numbers.
+        """
+        digit = symbols[..., 0] + symbols[..., 1]
+        other = tf.cast(_uniform(digit.shape, seed, 0, 2), tf.float32)
+        return tf.stack([digit * (1 - other), digit * other, symbols[..., 2], symbols[..., 3]], axis=-1)
+
     def problem(self, symbols):
         text, k = "".join("01+="[np.argmax(symbol)] for symbol in symbols), len(symbols) // 2 - 1
         if (symbols.sum(axis=1) != 1).any():

@@ -8,6 +8,7 @@ examples are a pure function of the step, so a run that was stopped goes on as i
 import csv
 import dataclasses
 import json
+import math
 import os
 import time
 import warnings
@@ -19,7 +20,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM
-from hamlib.recipes import Recipe, suggest
+from hamlib.recipes import RATES, Recipe, suggest
 from hamlib.tasks import get_task, stream_seed
 
 
@@ -30,7 +31,7 @@ def build(recipe):
         attention = recipe.model == "lstm+a"  # the widths give both more weights than any HAM here
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     memory = TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory))
-    return HAM(memory, task.answer_width, recipe.accesses) if recipe.model == "ham" else RawHAM(memory)
+    return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
 
 
 def compile_model(model, recipe, jit_compile=True):
@@ -65,13 +66,14 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, answers=None, skip=True, alike=False):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, **more):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
-        n, batch_size, seed, lengths, leaves, answers, skip, alike: as in `Task.examples`.
+        n, batch_size, seed, lesson, more: as in `Task.examples`.
         first_step: the step of the first batch.
+        decoys: whether the inputs come with the task's ``decoys``.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
@@ -79,7 +81,10 @@ def stream(task, n, batch_size, seed, first_step=0, lengths=None, leaves=None, a
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
 
     def draw(step):
-        return task.examples(n, batch_size, seed, step, lengths, leaves, answers, skip, alike)
+        inputs, targets = task.examples(n, batch_size, seed, step, *lesson, **more)
+        if decoys:
+            inputs["decoys"] = task.decoys(inputs["symbols"], tf.stack([tf.constant(seed, tf.int64), step]))
+        return inputs, targets
 
     return steps.map(draw).prefetch(16)
 
@@ -286,8 +291,9 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):
-        purpose_seed, alike = stream_seed(seed, purpose), recipe.alike and purpose == "train"
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, alike=alike)
+        aids = dict(alike=recipe.alike, decoys=recipe.decoys) if purpose == "train" else {}
+        purpose_seed = stream_seed(seed, purpose)
+        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, **aids)
 
     watching = [
         curriculum,
@@ -317,6 +323,24 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         compiled[lesson], compiled[n] = model.train_function, model.test_function
     model.load_weights(checkpoints.best_weights)
     return model, checkpoints
+
+
+def tune(recipe, folder, seed=0):
+    """Try each learning rate of `recipes.RATES` in a third of a recipe's epochs, or go on with what is there.
+
+    Args:
+        recipe, seed: as in `train`.
+        folder: the home of the runs.
+
+    Returns:
+        ``{rate: lowest validation error}``.
+    """
+    short = dataclasses.replace(recipe, epochs=math.ceil(recipe.epochs / 3))
+    errors = {}
+    for rate in RATES:
+        _, checkpoints = train(short.at_rate(rate), Path(folder) / f"rate{rate:g}", seed, verbose=0)
+        errors[rate] = float(checkpoints.best_error)
+    return errors
 
 
 def search(recipe, folder, trials, seed=0):

@@ -74,11 +74,12 @@ def lstm(cell, x, h, c):
 
 
 @pytest.mark.parametrize("attention", ["soft", "hard"])
-@pytest.mark.parametrize("accesses", [1, 2])
-def test_the_controller_is_the_papers(attention, accesses):
+@pytest.mark.parametrize("accesses, numbered", [(1, False), (2, False), (2, True)])
+def test_the_controller_is_the_papers(attention, accesses, numbered):
     """HAM against NumPy loops (Sec. 3.2): attend with the old h, read, LSTM, write with the new h; η times a symbol."""
     memory = memory_of()
-    model = HAM(memory, answer_width=4, accesses=accesses)
+    model = HAM(memory, answer_width=4, accesses=accesses, numbered=numbered)
+    numbers = np.asarray(model.numbers) if numbered else np.zeros((accesses, memory.query_width))
     inputs = data() | {"queries": np.zeros((3, 3, 0), "float32")}
     answers = np.asarray(model(inputs, attention=attention))
     kernel, bias = map(np.asarray, model.output_layer.weights)
@@ -86,19 +87,38 @@ def test_the_controller_is_the_papers(attention, accesses):
         nodes = reference.grow(memory, inputs["symbols"][k], inputs["lengths"][k])
         h = c = np.zeros(memory.query_width)
         for t in range(3):
-            for _ in range(accesses):
+            for number in numbers:
                 if attention == "soft":
-                    p = reference.attend_soft(memory, nodes, h)
+                    p = reference.attend_soft(memory, nodes, h + number)
                     h, c = lstm(model.controller, p @ nodes[8:], h, c)
                     nodes = reference.write_soft(memory, nodes, p, h)
                 else:
-                    path = reference.attend_hard(memory, nodes, h)
+                    path = reference.attend_hard(memory, nodes, h + number)
                     h, c = lstm(model.controller, nodes[path[-1]], h, c)
                     nodes = reference.write_hard(memory, nodes, path, h)
             np.testing.assert_allclose(answers[k, t], reference.sigmoid(h @ kernel + bias), rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3)])
+def test_a_tree_over_decoys_is_searched_and_the_true_leaves_are_read():
+    """HAM over decoys against NumPy loops: two sets of leaves, written alike; one is joined, the other read."""
+    memory = memory_of()
+    model = HAM(memory, answer_width=4, accesses=2)
+    inputs, decoys = data() | {"queries": np.zeros((3, 3, 0), "float32")}, data(seed=1)["symbols"]
+    answers = np.asarray(model(inputs | {"decoys": decoys}))
+    kernel, bias = map(np.asarray, model.output_layer.weights)
+    for k in range(3):
+        true, nodes = (reference.grow(memory, x[k], inputs["lengths"][k]) for x in (inputs["symbols"], decoys))
+        h = c = np.zeros(memory.query_width)
+        for t in range(3):
+            for _ in range(2):
+                p = reference.attend_soft(memory, nodes, h)
+                h, c = lstm(model.controller, p @ true[8:], h, c)
+                true, nodes = (reference.write_soft(memory, tree, p, h) for tree in (true, nodes))
+            np.testing.assert_allclose(answers[k, t], reference.sigmoid(h @ kernel + bias), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(model(inputs | {"decoys": inputs["symbols"]}), model(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [RawHAM, lambda memory: HAM(memory, answer_width=3, accesses=2, numbered=True)])
 def test_what_is_computed_again_gives_the_same_gradient(make):
     """Compiled training keeps only the states between accesses; its gradient is that of the plain loop."""
     memory = memory_of()
@@ -126,6 +146,8 @@ def test_skipped_symbols_are_made_hard(make):
     whole = model(inputs | {"queries": np.zeros((3, 7, 0), "float32")}, attention="hard")
     late = inputs | {"queries": np.zeros((3, 2, 0), "float32"), "skipped": np.full(3, 5, "int32")}
     np.testing.assert_allclose(model(late, attention="hard"), whole[:, 5:], atol=1e-5)
+    # Decoys that are the true symbols change nothing.
+    np.testing.assert_allclose(model(late | {"decoys": inputs["symbols"]}), model(late), atol=1e-5)
 
     @tf.function(jit_compile=True)
     def gradient():
@@ -265,7 +287,7 @@ def test_the_models_without_a_tree_are_saved_and_have_more_weights(tmp_path):
 
 
 def test_the_controller_is_saved_and_loaded(tmp_path):
-    model, inputs = HAM(memory_of(), answer_width=3, accesses=2), data()
+    model, inputs = HAM(memory_of(), answer_width=3, accesses=2, numbered=True), data()
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     assert again.get_config() == model.get_config() and again.accesses == 2

@@ -105,6 +105,15 @@ def test_the_ledger_still_holds(name):
                 assert low <= 100 * (1 - wrong / examples) <= high + 1e-9
 
 
+def test_the_models_without_a_tree_learn_at_the_best_rate_tried():
+    rows = {row["recipe"]: row for task in ledger()["tasks"].values() for row in task["measured"]}
+    tuned = {name for name, row in rows.items() if "rates" in row}
+    assert tuned == {name for name in rows if RECIPES[name].memory is None}
+    for name in tuned:
+        errors = {float(rate): error for rate, error in rows[name]["rates"].items()}
+        assert errors[RECIPES[name].learning_rate[0]] == min(errors.values())
+
+
 def test_weights_that_are_no_weights(tmp_path):
     model = build(RECIPES["smallest"])
     with pytest.raises(FileNotFoundError, match="weights: there is no file"):

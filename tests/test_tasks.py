@@ -184,6 +184,18 @@ def test_a_part_of_an_answer():
     np.testing.assert_array_equal(targets, task.examples(8, 3, 0, 0)[1][:, :2])
 
 
+def test_decoys_of_add_change_only_digits():
+    task = get_task("add")
+    inputs, _ = task.examples(16, 200, 0, 0, (4, 16), leaves=32)
+    symbols, decoys = np.asarray(inputs["symbols"]), np.asarray(task.decoys(inputs["symbols"], [0, 0]))
+    digit = symbols[..., :2].any(axis=-1)
+    np.testing.assert_array_equal(symbols[..., 2:], decoys[..., 2:])
+    np.testing.assert_array_equal(digit, decoys[..., :2].any(axis=-1))
+    assert (decoys.sum(axis=-1) <= 1).all()
+    assert abs((symbols != decoys).any(axis=-1)[digit].mean() - 0.5) < 0.05
+    assert (decoys != np.asarray(task.decoys(inputs["symbols"], [0, 1]))).any()
+
+
 def test_past_the_end_nothing_is_judged():
     task, targets = get_task("sort"), np.array([[[1.0] * 10, [-1.0] * 10]])
     assert not task.wrong(targets, np.array([[[0.9] * 10, [0.7] * 10]]))[0]

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
-from hamlib.recipes import RECIPES, SPACE, Recipe, get_recipe
+from hamlib.recipes import RATES, RECIPES, SPACE, Recipe, get_recipe
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, open_run, read_run, search, stream, train, write_whole
+from hamlib.training import build, compile_model, open_run, read_run, search, stream, train, tune, write_whole
 
 # With the book's memory: its noise, too, must go on where it stopped.
 SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)
@@ -300,6 +300,16 @@ def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
     model, _ = train(recipe, tmp_path, verbose=0)
     for attention in ("soft", "hard"):
         assert wrong_rate(model, get_task("reverse"), 8, 500, attention=attention, lengths=(1, 8)).right > 95
+
+
+def test_each_learning_rate_is_tried(tmp_path):
+    recipe = dataclasses.replace(SHORT, memory="2016", learning_rate=(0.002, 0.001), steps=10)
+    errors = tune(recipe, tmp_path)
+    assert len(RATES) >= 3 and tuple(errors) == RATES
+    for rate, error in errors.items():
+        folder = tmp_path / f"rate{rate:g}"
+        assert error == min(float(row["val_wrong"]) for row in history(folder))
+        assert read_run(folder) == dataclasses.replace(recipe, learning_rate=(rate, rate / 2), epochs=1)
 
 
 def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
