@@ -34,7 +34,8 @@ class Recipe:
             cost. Empty: always n leaves, the input at the front, the whole answer.
         first: how many lessons, at the beginning, ask only for the first symbol of an answer: the tree is
             learned before WRITE, at the cost of a single output symbol.
-        skip: whether the symbols asked, after these, are from anywhere in the answer; else they are its first.
+        front: how many lessons, at the beginning, ask for symbols at the front of an answer only: where a step is much
+            like the one before, later ones can be learned only once these are right.
         noise_falls: whether the memory's noise falls to zero over the first half of the run; else it stays.
         alike: whether half of the training inputs have keys that agree in their first bits.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
@@ -55,7 +56,7 @@ class Recipe:
     mixed: bool = False
     lessons: tuple = ()
     first: int = 0
-    skip: bool = True
+    front: int = 0
     noise_falls: bool = True
     alike: bool = False
     decoys: bool = False
@@ -88,7 +89,7 @@ class Recipe:
         if not self.lessons or n != self.sizes[-1]:
             return n, None, None, False
         leaves, longest, answers = self.lessons[epoch % len(self.lessons)]
-        return (longest, leaves, 1, False) if epoch < self.first else (longest, leaves, answers, self.skip)
+        return longest, leaves, 1 if epoch < self.first else answers, epoch >= max(self.first, self.front)
 
 
 # The algorithms of Table 1. At the beginning only the first symbol is asked, and the tree is learned at the cost of one
@@ -148,8 +149,9 @@ RECIPES = {
         memory="book-ask",
         accesses=2,
         numbered=True,
-        lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 2), (128, 32, 1)),
+        lessons=((8, 8, 8), (16, 16, 4), (32, 32, 4), (64, 32, 4), (128, 32, 2)),
         first=10,
+        front=25,
         alike=False,
         decoys=True,
         epochs=60,

@@ -136,6 +136,19 @@ def test_the_curriculum_waits_for_its_threshold(tmp_path):
     assert [row["n"] for row in history(tmp_path)] == ["8", "8"]
 
 
+def test_decoys_come_with_the_same_inputs():
+    task = get_task("add")
+    lesson = (None, 16, 3)
+    plain, over = (iter(stream(task, 8, 4, 0, 5, *lesson, decoys=decoys)) for decoys in (False, True))
+    for _ in range(2):
+        (inputs, targets), (with_decoys, same) = next(plain), next(over)
+        decoys = with_decoys.pop("decoys")
+        for key in inputs:
+            np.testing.assert_array_equal(inputs[key], with_decoys[key])
+        np.testing.assert_array_equal(targets, same)
+        assert decoys.shape == inputs["symbols"].shape and (decoys != inputs["symbols"]).numpy().any()
+
+
 LESSONS = dataclasses.replace(
     SHORT,
     task="sort",
@@ -158,6 +171,7 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
         (8, 8, 2, True),
         (4, 16, 4, True),
     ]
+    assert dataclasses.replace(LESSONS, front=4).lesson(8, 3) == (4, 16, 4, False)
     assert LESSONS.lengths(4) == ((1, 2), (1, 4))
     model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
     assert [row["n"] for row in history(tmp_path / "unbroken")] == ["2", "8", "8", "8"]
