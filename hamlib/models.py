@@ -76,6 +76,8 @@ class _TreeModel(keras.Model):
 
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
+        if "decoys" in inputs and attention == "hard":
+            raise ValueError("attention: got 'hard' for a tree over decoys; expected 'soft'")
         noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)
         if "skipped" in inputs:

@@ -36,7 +36,6 @@ class Recipe:
             learned before WRITE, at the cost of a single output symbol.
         front: how many lessons, at the beginning, ask for symbols at the front of an answer only: where a step is much
             like the one before, later ones can be learned only once these are right.
-        noise_falls: whether the memory's noise falls to zero over the first half of the run; else it stays.
         alike: whether half of the training inputs have keys that agree in their first bits.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
@@ -57,7 +56,6 @@ class Recipe:
     lessons: tuple = ()
     first: int = 0
     front: int = 0
-    noise_falls: bool = True
     alike: bool = False
     decoys: bool = False
     threshold: float = 0.1
@@ -158,7 +156,8 @@ RECIPES = {
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
 }
-# Without a tree, for as many steps: no lessons, which are about trees. The learning rates: the best of `RATES`.
+# Without a tree, for as many steps: no lessons, which are about trees. None is trained; each is to get the best of
+# `RATES`.
 RATES = (0.001, 0.003, 0.01)
 for name, lstm, with_attention in [
     ("reverse", 0.003, 0.003),

@@ -297,7 +297,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     watching = [
         curriculum,
-        *([FallingNoise(recipe.epochs)] if recipe.noise_falls else []),
+        FallingNoise(recipe.epochs),
         checkpoints,
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),

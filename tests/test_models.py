@@ -329,5 +329,7 @@ def test_bad_input():
         HAM(memory_of(), answer_width=3)(data(), attention="both")
     with pytest.raises(ValueError, match="attention: unknown 'both'; known: soft, hard"):
         RawHAM(memory_of())(data(), attention="both")
+    with pytest.raises(ValueError, match="attention: got 'hard' for a tree over decoys; expected 'soft'"):
+        HAM(memory_of(), answer_width=3)(data() | {"decoys": data()["symbols"]}, attention="hard")
     with pytest.raises(ValueError, match="n: got 5"):
         RawHAM(memory_of())(data(5))
