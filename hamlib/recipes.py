@@ -158,7 +158,7 @@ RECIPES = {
 }
 # Without a tree, for as many steps: no lessons, which are about trees. None is trained; each is to get the best of
 # `RATES`.
-RATES = (0.001, 0.003, 0.01)
+RATES = (0.003, 0.01, 0.03)
 for name, lstm, with_attention in [
     ("reverse", 0.003, 0.003),
     ("search", 0.003, 0.003),

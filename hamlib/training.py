@@ -326,7 +326,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
 
 def tune(recipe, folder, seed=0):
-    """Try each learning rate of `recipes.RATES` in a third of a recipe's epochs, or go on with what is there.
+    """Try each learning rate of `recipes.RATES` in a quarter of a recipe's epochs, or go on with what is there.
 
     Args:
         recipe, seed: as in `train`.
@@ -335,7 +335,7 @@ def tune(recipe, folder, seed=0):
     Returns:
         ``{rate: lowest validation error}``.
     """
-    short = dataclasses.replace(recipe, epochs=math.ceil(recipe.epochs / 3))
+    short = dataclasses.replace(recipe, epochs=math.ceil(recipe.epochs / 4))
     errors = {}
     for rate in RATES:
         _, checkpoints = train(short.at_rate(rate), Path(folder) / f"rate{rate:g}", seed, verbose=0)
