@@ -21,7 +21,7 @@ from keras import ops
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM
 from hamlib.recipes import RATES, Recipe, suggest
-from hamlib.tasks import get_task, stream_seed
+from hamlib.tasks import Structure, get_task, stream_seed
 
 
 def build(recipe):
@@ -30,6 +30,9 @@ def build(recipe):
     if recipe.memory is None:
         attention = recipe.model == "lstm+a"  # the widths give both more weights than any HAM here
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
+    if isinstance(task, Structure):  # the operation asks
+        widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
+        return RawHAM(TreeMemory(**preset(recipe.memory) | widths), output="mlp")
     memory = TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory))
     return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
 

@@ -1,0 +1,92 @@
+"""The three data structures: operations and what each POP returns."""
+
+import numpy as np
+import pytest
+
+from hamlib.tasks import STRUCTURES, get_task
+
+NAMES = [kind.name for kind in STRUCTURES]
+TAKE = {
+    "stack": lambda held: held.pop(),
+    "queue": lambda held: held.pop(0),
+    "priority-queue": lambda held: held.pop(held.index(max(held, key=lambda pushed: pushed[:7]))),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n, lengths", [(1, None), (8, (1, 8)), (32, (1, 32)), (128, (65, 128))])
+def test_answers_are_those_of_plain_python(name, n, lengths):
+    inputs, targets = get_task(name).examples(n, 50, 3, 1, lengths, alike=True)
+    operations, targets = np.asarray(inputs["queries"]).astype(int), np.asarray(targets).astype(int)
+    judged = 0
+    for row, answers in zip(operations, targets, strict=True):
+        held = []
+        for (pop, *pushed), answer in zip(row, answers, strict=True):
+            if not pop:
+                held.append(pushed)
+                assert (answer == -1).all()
+            elif answer[0] >= 0:
+                assert TAKE[name](held)[-5:] == answer.tolist()
+                judged += 1
+    assert judged > 0 or n == 1  # a single operation is a PUSH
+
+
+def test_pops_are_more_and_more_often():
+    """The t-th of m operations is a POP with probability t/m (Sec. 4.3), unless nothing is left."""
+    pops = np.asarray(get_task("stack").examples(32, 4000, 0, 0)[0]["queries"])[..., 0]
+    left = np.cumsum(1 - 2 * pops, axis=1)
+    assert (left >= 0).all() and not pops[:, 0].any()
+    for t in (2, 8, 16, 24, 32):  # t from 1
+        possible = left[:, t - 2] > 0
+        assert abs(pops[possible, t - 1].mean() - t / 32) < 5 * np.sqrt(0.25 / possible.sum())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_leaves_are_empty_and_operations_are_queries(name):
+    task = get_task(name)
+    inputs, targets = task.examples(8, 5, 0, 0, leaves=32)
+    assert inputs["symbols"].shape == (5, 32, 5) and not np.asarray(inputs["lengths"]).any()
+    assert inputs["queries"].shape == (5, 8, task.symbol_width) and targets.shape == (5, 8, 5)
+    inputs, targets = task.examples(8, 5, 0, 0, answers=3)
+    assert inputs["queries"].shape == (5, 3, task.symbol_width) and targets.shape == (5, 3, 5)
+
+
+def test_priorities_are_distinct():
+    task = get_task("priority-queue")
+    for n, alike, step in ((32, False, 4), (32, True, 1), (128, False, 1)):
+        operations = np.asarray(task.examples(n, 40, 0, 0, alike=alike)[0]["queries"])
+        priorities = (operations[..., 1:8] @ 2 ** np.arange(6, -1, -1)).astype(int)
+        for row, pop in zip(priorities, operations[..., 0] == 1, strict=True):
+            assert len(set(row[~pop])) == (~pop).sum() and not row[pop].any()
+        assert np.gcd.reduce(priorities[::4].ravel()) == step  # in the test of the paper's size, 32 of 5 bits
+
+
+POP, PUSH = [1] + [0] * 5, [0] + [1] * 5
+
+
+@pytest.mark.parametrize(
+    "name, symbols, message",
+    [
+        ("stack", [PUSH, POP, POP], "input 0 pops at operation 2, where nothing is left"),
+        ("queue", [PUSH, [1] * 6], "has a POP with arguments"),
+        ("stack", [[0] * 13], r"expected .*b=6"),
+        ("priority-queue", [[0] * 13, [0] * 13], r"pushes the priorities \[0, 0\]; expected no priority twice"),
+    ],
+)
+def test_operations_that_cannot_be(name, symbols, message):
+    with pytest.raises(ValueError, match=message):
+        get_task(name).check_inputs([symbols])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_examples_are_inputs_of_the_task(name):
+    task = get_task(name)
+    inputs, _ = task.examples(16, 20, 3, 4)
+    again = task.inputs(*task.check_inputs(np.asarray(inputs["queries"])))
+    for key, value in inputs.items():
+        np.testing.assert_array_equal(value, again[key])
+
+
+def test_more_operations_than_priorities():
+    with pytest.raises(ValueError, match="n: got 256; there are 128 priorities"):
+        get_task("priority-queue").examples(256, 1, 0, 0)
