@@ -297,7 +297,8 @@ class TreeMemory(keras.layers.Layer):
         """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
 
         Args:
-            symbols: ``[batch, n, b]``; n is a power of two. What stands past an input's end is ignored.
+            symbols: ``[batch, n, b]``; n is a power of two. What stands past an input's end is ignored. Where the
+                memory starts empty, ``[batch, n, 0]``: all leaves are zero vectors.
             lengths: ``[batch]``, ints, m of each input; the leaves past the first m are zero vectors.
                 Or ``[batch, n]``, bools, which leaves hold the input; the others are zero vectors.
             noise: what `draw_noise` returned.
@@ -308,13 +309,24 @@ class TreeMemory(keras.layers.Layer):
         Raises:
             ValueError: n is not a power of two, or a symbol is not b wide.
         """
-        if len(symbols.shape) != 3 or symbols.shape[2] != self.symbol_width:
+        if len(symbols.shape) != 3 or symbols.shape[2] not in (0, self.symbol_width):
             raise ValueError(f"symbols: got shape {tuple(symbols.shape)}; expected [batch, n, b={self.symbol_width}]")
         n = check_power_of_two(symbols.shape[1])
+        if symbols.shape[2] == 0:
+            return self._grow_empty(ops.shape(symbols)[0], n, noise)
         filled = ops.convert_to_tensor(lengths)
         if len(filled.shape) == 1:
             filled = ops.arange(n)[None, :] < ops.cast(filled, "int32")[:, None]
         return self.join_all(ops.where(filled[..., None], self.embed(symbols), 0.0), noise)
+
+    def _grow_empty(self, batch, n, noise):
+        if noise:
+            return self.join_all(ops.zeros((batch, n, self.node_width)), noise)
+        levels = [ops.zeros((1, 1, self.node_width))]  # all nodes of a level are equal: log2 n JOINs
+        while len(levels) < n.bit_length():
+            levels.insert(0, self._joined(ops.tile(levels[0], (1, 1, 2))))
+        rows = [ops.zeros_like(levels[0])] + [ops.tile(row, (1, 1 << k, 1)) for k, row in enumerate(levels)]
+        return ops.tile(ops.concatenate(rows, axis=1), (batch, 1, 1))
 
     def join_all(self, leaves, noise=()):
         """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs, under `draw_noise`'s noise."""
@@ -355,7 +367,7 @@ class TreeMemory(keras.layers.Layer):
             ValueError: ``attention`` is not known.
         """
         check_attention(attention)
-        return self._attend_soft(nodes, query, noise) if attention == "soft" else self._attend_hard(nodes, query)
+        return self._attend_soft(nodes, query, noise) if attention == "soft" else self.sample(nodes, query, 0.5)
 
     def _attend_soft(self, nodes, query, noise):
         n = nodes.shape[1] // 2
@@ -368,11 +380,22 @@ class TreeMemory(keras.layers.Layer):
             p = ops.reshape(ops.stack([p * (1 - s), p * s], axis=2), (-1, 2 * width))
         return p
 
-    def _attend_hard(self, nodes, query):
-        n = nodes.shape[1] // 2
+    def sample(self, nodes, query, thresholds):
+        """Find a leaf by decisions: right where SEARCH is above a threshold (Sec. 3.3).
+
+        Args:
+            nodes, query: as in `attend`.
+            thresholds: ``[batch, log2 n]``, uniform on [0, 1) to go right with SEARCH's probability; 0.5 for the most
+                probable decisions.
+
+        Returns:
+            ``path[batch, log2 n + 1]``, as `attend`.
+        """
+        levels = (nodes.shape[1] // 2).bit_length() - 1
+        thresholds = ops.broadcast_to(thresholds, (ops.shape(nodes)[0], levels))
         path = [ops.ones_like(nodes[:, 1, 0], dtype="int32")]
-        for _ in range(n.bit_length() - 1):
-            right = self.search(_rows(nodes, path[-1][:, None]), query)[:, 0, 0] > 0.5
+        for level in range(levels):
+            right = self.search(rows(nodes, path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
             path.append(2 * path[-1] + ops.cast(right, "int32"))
         return ops.stack(path, axis=1)
 
@@ -385,8 +408,9 @@ class TreeMemory(keras.layers.Layer):
         Returns:
             ``[batch, d]``.
         """
-        n = nodes.shape[1] // 2
-        return read_leaves(nodes[:, n:], where)
+        if _is_path(where):
+            return rows(nodes, where[:, -1:])[:, 0]
+        return read_leaves(nodes[:, nodes.shape[1] // 2 :], where)
 
     def write(self, nodes, where, query, noise=()):
         """Replace the attended leaf by WRITE(h_a, query), then JOIN again what depends on it.
@@ -415,24 +439,33 @@ class TreeMemory(keras.layers.Layer):
     def write_leaves(self, leaves, p, query):
         """Write all ``leaves[batch, n, d]`` by their ``p[batch, n]``: ``p * WRITE(h, query) + (1 - p) * h``."""
         p = p[..., None]
-        return p * self._written(leaves, query) + (1 - p) * leaves
+        return p * self.written(leaves, query) + (1 - p) * leaves
 
     def _write_hard(self, nodes, path, query):
-        value = self._written(_rows(nodes, path[:, -1:]), query)
-        values = [value]
-        for level in range(path.shape[1] - 1, 0, -1):
-            child = path[:, level : level + 1]
-            sibling = _rows(nodes, ops.bitwise_xor(child, 1))
-            is_right = ops.cast(child % 2, "bool")[..., None]
-            pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
-            value = self._joined(ops.concatenate(pair, axis=-1))
-            values.insert(0, value)
-        changed = ops.reshape(ops.concatenate(values, axis=1), (-1, self.node_width))
-        flat = ops.scatter_update(_flat(nodes), ops.reshape(_flat_index(nodes, path), (-1, 1)), changed)
-        return ops.reshape(flat, ops.shape(nodes))
+        leaf = self.written(rows(nodes, path[:, -1:]), query)
+        return put_rows(nodes, path, self.climb(path, rows(nodes, siblings(path)), leaf))
 
-    def _written(self, leaves, query):
-        """WRITE in its highway form: T * H + (1 - T) * h_a."""
+    def climb(self, path, beside, leaf):
+        """JOIN again from a leaf that was written up to the root: log2 n JOINs.
+
+        Args:
+            path: ``[batch, log2 n + 1]``, what `attend` returned.
+            beside: ``[batch, log2 n, d]``, the values of its `siblings`.
+            leaf: ``[batch, 1, d]``, the new value at its end.
+
+        Returns:
+            ``[batch, log2 n + 1, d]``, the new values along the path.
+        """
+        values = [leaf]
+        for level in range(path.shape[1] - 1, 0, -1):
+            is_right = ops.cast(path[:, level : level + 1] % 2, "bool")[..., None]
+            value, sibling = values[0], beside[:, level - 1 : level]
+            pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
+            values.insert(0, self._joined(ops.concatenate(pair, axis=-1)))
+        return ops.concatenate(values, axis=1)
+
+    def written(self, leaves, query):
+        """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``."""
         gate = self.write_gate(leaves, query)
         return gate * self.write_value(leaves, query) + (1 - gate) * leaves
 
@@ -448,7 +481,7 @@ def read_leaves(values, where):
         ``[batch, k]``.
     """
     if _is_path(where):
-        return _rows(values, where[:, -1:] - values.shape[1])[:, 0]
+        return rows(values, where[:, -1:] - values.shape[1])[:, 0]
     return ops.einsum("bn,bnk->bk", where, values)
 
 
@@ -457,16 +490,28 @@ def _is_path(where):
     return "int" in keras.backend.standardize_dtype(where.dtype)
 
 
-def _rows(values, index):
-    """``values[batch, rows, k]`` at ``index[batch, r]``: ``[batch, r, k]``."""
+def siblings(path):
+    """``[batch, log2 n]``, the other child at each decision of ``path[batch, log2 n + 1]``."""
+    return ops.bitwise_xor(path[:, 1:], 1)
+
+
+def rows(values, index):
+    """``values[batch, k, d]`` at ``index[batch, r]``: ``[batch, r, d]``."""
     return ops.take(_flat(values), _flat_index(values, index), axis=0)
 
 
+def put_rows(values, index, new):
+    """``values[batch, k, d]`` with ``new[batch, r, d]`` at ``index[batch, r]``."""
+    new = ops.reshape(new, (-1, values.shape[2]))
+    flat = ops.scatter_update(_flat(values), ops.reshape(_flat_index(values, index), (-1, 1)), new)
+    return ops.reshape(flat, ops.shape(values))
+
+
 def _flat(values):
-    """All rows of all batch entries, one under the other: ``[batch * rows, k]``."""
+    """All rows of all batch entries, one under the other: ``[batch * k, d]``."""
     return ops.reshape(values, (-1, values.shape[2]))
 
 
 def _flat_index(values, index):
-    """Where the rows ``index[batch, r]`` of ``values[batch, rows, k]`` stand in `_flat`."""
+    """Where the rows ``index[batch, r]`` of ``values[batch, k, d]`` stand in `_flat`."""
     return ops.arange(ops.shape(index)[0])[:, None] * values.shape[1] + index

@@ -61,7 +61,14 @@ def _repeat(step, inputs, states, constants, variables=None):
 
 
 class _TreeModel(keras.Model):
-    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `walk`."""
+    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `walk`.
+
+    A subclass says what is asked of the memory and what is made of what it reads: `ask` and `told`.
+    """
+
+    accesses = 1
+    controller_states = 0  # how many tensors are the controller's state
+    reads_symbols = False  # whether an access reads the input symbol at a leaf, not the leaf's value
 
     def __init__(self, memory, **kwargs):
         super().__init__(**kwargs)
@@ -135,6 +142,38 @@ class _TreeModel(keras.Model):
 
     def _step(self, query, states, symbols, attention, noise):
         """Return one output symbol, the states after it, and where its accesses went."""
+        (nodes, *controller), memory, paths = states, self.memory, []
+        controller, leaves = controller[: self.controller_states], controller[self.controller_states :]
+        for number in range(self.accesses):
+            where = memory.attend(nodes, self.ask(query, controller, number), attention, noise)
+            if self.reads_symbols or leaves:
+                read = read_leaves(symbols if self.reads_symbols else leaves[0], where)
+            else:
+                read = memory.read(nodes, where)
+            answer, controller, said = self.told(query, controller, read)
+            if memory.writable:
+                nodes = memory.write(nodes, where, said, noise)
+                leaves = [memory.write_leaves(true, where, said) for true in leaves]
+            paths.append(where)
+        return answer, [nodes, *controller, *leaves], paths
+
+    def ask(self, query, controller, number):
+        """Return ``[batch, l]``, what SEARCH sees in access ``number`` of a timestep.
+
+        Args:
+            query: ``[batch, k]``, what is asked from outside in this timestep.
+            controller: the states of the controller, a list.
+            number: from 0 to η - 1.
+        """
+        raise NotImplementedError
+
+    def told(self, query, controller, read):
+        """Return ``answer[batch, b]``, the controller's new states, and ``[batch, l]``, what WRITE sees.
+
+        Args:
+            query, controller: as in `ask`.
+            read: ``[batch, d]``, what the access read.
+        """
         raise NotImplementedError
 
 
@@ -184,14 +223,15 @@ class RawHAM(_TreeModel):
             queries = queries @ ops.zeros((0, self.memory.query_width))
         return queries, states
 
-    def _step(self, query, states, symbols, attention, noise):
-        (nodes,), memory = states, self.memory
-        where = memory.attend(nodes, query, attention, noise)
-        if self.output_mlp:
-            answer = self.output_mlp(memory.read(nodes, where)[:, None])[:, 0]
-        else:
-            answer = read_leaves(symbols, where)
-        return answer, [memory.write(nodes, where, query, noise) if memory.writable else nodes], [where]
+    @property
+    def reads_symbols(self):
+        return self.output_mlp is None
+
+    def ask(self, query, controller, number):
+        return query
+
+    def told(self, query, controller, read):
+        return self.output_mlp(read[:, None])[:, 0] if self.output_mlp else read, controller, query
 
 
 @keras.saving.register_keras_serializable("hamlib")
@@ -221,6 +261,8 @@ class HAM(_TreeModel):
     Returns:
         ``[batch, T, b]``, the probability that each output bit is 1.
     """
+
+    controller_states = 2
 
     def __init__(self, memory, answer_width, accesses=1, numbered=False, **kwargs):
         super().__init__(memory, **kwargs)
@@ -253,17 +295,13 @@ class HAM(_TreeModel):
             nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
         return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0]), *leaves]
 
-    def _step(self, query, states, symbols, attention, noise):
-        (nodes, h, c, *leaves), memory = states, self.memory
-        where = []
-        for number in range(self.accesses):
-            query = h if self.numbers is None else h + self.numbers[number]
-            where.append(memory.attend(nodes, query, attention, noise))
-            read = read_leaves(leaves[0], where[-1]) if leaves else memory.read(nodes, where[-1])
-            h, (h, c) = self.controller(read, [h, c])
-            nodes = memory.write(nodes, where[-1], h, noise)
-            leaves = [memory.write_leaves(true, where[-1], h) for true in leaves]
-        return self.output_layer(h), [nodes, h, c, *leaves], where
+    def ask(self, query, controller, number):
+        h = controller[0]
+        return h if self.numbers is None else h + ops.take(self.numbers, number, axis=0)
+
+    def told(self, query, controller, read):
+        h, controller = self.controller(read, controller)
+        return self.output_layer(h), controller, h
 
 
 @keras.saving.register_keras_serializable("hamlib")

@@ -139,7 +139,9 @@ RECIPES = {
         epochs=80,
         steps=1000,
     ),
-    "merge": dataclasses.replace(ALGORITHM, task="merge"),
+    "merge": dataclasses.replace(  # priorities of ten bits, the closest of which meet most often in the smallest tree
+        ALGORITHM, task="merge", lessons=((4, 4, 4), *ALGORITHM.lessons), first=60, epochs=160
+    ),
     "sort": ALGORITHM,
     "add": dataclasses.replace(
         ALGORITHM,

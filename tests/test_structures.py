@@ -45,7 +45,7 @@ def test_pops_are_more_and_more_often():
 def test_leaves_are_empty_and_operations_are_queries(name):
     task = get_task(name)
     inputs, targets = task.examples(8, 5, 0, 0, leaves=32)
-    assert inputs["symbols"].shape == (5, 32, 5) and not np.asarray(inputs["lengths"]).any()
+    assert inputs["symbols"].shape == (5, 32, 0) and not np.asarray(inputs["lengths"]).any()
     assert inputs["queries"].shape == (5, 8, task.symbol_width) and targets.shape == (5, 8, 5)
     inputs, targets = task.examples(8, 5, 0, 0, answers=3)
     assert inputs["queries"].shape == (5, 3, task.symbol_width) and targets.shape == (5, 3, 5)

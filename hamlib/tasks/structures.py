@@ -25,8 +25,7 @@ class Structure(Task):
 
     def _on_empty_leaves(self, operations, leaves):
         batch = operations.shape[0]
-        empty = tf.zeros([batch, leaves, self.answer_width])
-        return {"symbols": empty, "lengths": tf.zeros([batch], tf.int32), "queries": operations}
+        return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
     def compose(self, n, lengths, seed, alike):
         arguments, _ = super().compose(n, lengths, seed, False)

@@ -1,0 +1,186 @@
+"""Learning by trial (Sec. 3.3): each path is drawn decision by decision, and REINFORCE makes better ones more likely.
+
+``Trial(model).compile(optimizer, Reinforce())`` and ``fit`` train any model with a tree. An access touches log2 n
+nodes on the way forward and back, so a training step costs Θ(log n) for each; only growing the first tree, and
+setting its gradient to zero, take Θ(n).
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from hamlib.memory import put_rows, rows, siblings
+
+
+def roll(model, inputs, thresholds):
+    """Answer along paths that are drawn: at each decision right, where SEARCH is above a threshold.
+
+    Args:
+        model: a `RawHAM` or a `HAM`.
+        inputs: as in its call.
+        thresholds: ``[batch, K, log2 n]``, K = η·T accesses; uniform on [0, 1) to draw paths by their probability.
+
+    Returns:
+        ``answers[batch, K, b]``, made after each access, of which each η-th counts; ``p[batch, K, log2 n]``, SEARCH's
+        probability of going right at each decision; ``paths[batch, K, log2 n + 1]``; and ``queries[batch, K, l]``,
+        which SEARCH saw. Gradients flow through the first two, to all that is not a decision.
+    """
+    asked, (nodes, *controller) = model._start(inputs, [])
+    memory, variables = model.memory, model.trainable_variables
+    symbols, thresholds = ops.convert_to_tensor(inputs["symbols"]), ops.convert_to_tensor(thresholds)
+    n, accesses, parts = nodes.shape[1] // 2, model.accesses * asked.shape[1], len(controller)
+
+    def access(k, path, around, *tensors):
+        """One access, by its own neighbourhood alone: what is on its path, and beside it."""
+        controller, weights = list(tensors[:parts]), tensors[parts:]
+        with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
+            query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
+            on_path, beside = around[:, : path.shape[1]], around[:, path.shape[1] :]
+            p = memory.search(on_path[:, :-1], query)[..., 0] if n > 1 else ops.zeros_like(query[:, :0])
+            read = rows(symbols, path[:, -1:] - n)[:, 0] if model.reads_symbols else on_path[:, -1]
+            answer, controller, said = model.told(asked[:, k // model.accesses], controller, read)
+            if memory.writable:
+                on_path = memory.climb(path, beside, memory.written(on_path[:, -1:], said))
+        return on_path, *controller, answer, p, query
+
+    def draw(k, nodes, *tensors):
+        controller, weights = list(tensors[:parts]), tensors[parts:]
+        with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
+            query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
+            return memory.sample(nodes, query, thresholds[:, k])
+
+    @tf.custom_gradient
+    def run(nodes, *tensors):
+        first, weights = tensors[:parts], tensors[parts:]
+
+        def forward(k, nodes, controller, kept):
+            path = draw(k, nodes, *controller, *weights)
+            around = rows(nodes, ops.concatenate([path, siblings(path)], axis=1))
+            on_path, *after = access(k, path, around, *controller, *weights)
+            keep = [path, around, *controller, *after[parts:]]
+            kept = [array.write(k, value) for array, value in zip(kept, keep, strict=True)]
+            return k + 1, put_rows(nodes, path, on_path), tuple(after[:parts]), kept
+
+        kinds = [tf.int32] + [tf.float32] * (parts + 4)
+        kept = [tf.TensorArray(kind, accesses) for kind in kinds]
+        start = (tf.constant(0), nodes, tuple(first), kept)
+        *_, kept = tf.while_loop(lambda k, *_: k < accesses, forward, start, maximum_iterations=accesses)
+        paths, arounds, *more = [array.stack() for array in kept]
+        before, (answers, ps, queries) = more[:parts], more[parts:]
+
+        def gradient(d_answers, d_ps, _, __):
+            def backward(k, d_nodes, d_controller, d_weights):
+                path, states = paths[k], [state[k] for state in before]
+                sources = [arounds[k], *states, *weights]
+                with tf.GradientTape() as tape:
+                    tape.watch(sources)
+                    *made, _ = access(k, path, *sources)
+                told = [rows(d_nodes, path), *d_controller, d_answers[k], d_ps[k]]
+                d_around, *others = tape.gradient(made, sources, told, unconnected_gradients="zero")
+                beside = siblings(path)
+                d_path, d_beside = d_around[:, : path.shape[1]], d_around[:, path.shape[1] :] + rows(d_nodes, beside)
+                index, values = ops.concatenate([path, beside], 1), ops.concatenate([d_path, d_beside], 1)
+                d_weights = tuple(a + b for a, b in zip(d_weights, others[parts:], strict=True))
+                return k - 1, put_rows(d_nodes, index, values), tuple(others[:parts]), d_weights
+
+            zeros = [tf.zeros_like(value) for value in (nodes, *first, *weights)]
+            start = (tf.constant(accesses - 1), zeros[0], tuple(zeros[1 : 1 + parts]), tuple(zeros[1 + parts :]))
+            end = tf.while_loop(lambda k, *_: k >= 0, backward, start, maximum_iterations=accesses)
+            return end[1], *end[2], *end[3]
+
+        return (answers, ps, paths, queries), gradient
+
+    results = run(nodes, *controller, *map(tf.convert_to_tensor, variables))
+    return [ops.swapaxes(result, 0, 1) for result in results]
+
+
+class Trial(keras.Model):
+    """Trains a model by trial: its paths are drawn in training, and the most probable ones at any other time.
+
+    Args:
+        model: a `RawHAM` or a `HAM`; it keeps the weights.
+
+    Call arguments:
+        inputs: as in the model's call.
+        training: whether paths are drawn.
+
+    Returns:
+        ``[batch, T, b]``, as the model, run hard. In training ``[batch, T, b + 3η]``, what `Reinforce` reads: then
+        come, for each of the η accesses, log π of its path, Σ 1/H(p) over its decisions, and the baseline.
+    """
+
+    def __init__(self, model, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+        self.baseline = keras.layers.Dense(1)
+        self.baseline.build((None, model.memory.query_width))
+        self.seeds = keras.random.SeedGenerator()
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training:
+            return self.model(inputs, attention="hard")
+        batch, n = ops.shape(inputs["symbols"])[:2]
+        accesses = self.model.accesses
+        steps = inputs["queries"].shape[1] if "queries" in inputs else 1
+        shape = (batch, steps * accesses, n.bit_length() - 1)
+        thresholds = tf.random.stateless_uniform(shape, self.seeds.next(), alg="philox")
+        answers, p, paths, queries = roll(self.model, inputs, thresholds)
+        p = ops.clip(p, 1e-6, 1 - 1e-6)
+        decided = ops.where(paths[..., 1:] % 2 == 1, ops.log(p), ops.log(1 - p))
+        entropy = -p * ops.log(p) - (1 - p) * ops.log(1 - p)
+        baseline = self.baseline(ops.stop_gradient(queries))
+        told = [ops.sum(decided, -1, keepdims=True), ops.sum(1 / entropy, -1, keepdims=True), baseline]
+        told = ops.reshape(ops.concatenate(told, axis=-1), (batch, steps, 3 * accesses))
+        return ops.concatenate([answers[:, accesses - 1 :: accesses], told], axis=-1)
+
+
+class Reinforce(keras.losses.Loss):
+    """The loss whose gradient is the estimator of Sec. 3.3, for a `Trial`.
+
+    With r_k the bits of the answer after access k that are probably right, R_k = Σ_j γ^(j-k)·r_j over all j >= k, and
+    b_k the baseline, it is, summed over a sequence::
+
+        -log p(right bits)  -  (R_k - b_k)·log π_k  +  (R_k - b_k)²  +  α / H(p)
+
+    where the second term trains only π, the third only b. Nothing is said of accesses after the last judged bit.
+
+    Args:
+        discount: γ, in [0, 1].
+        entropy: α at first, at least 0; `alpha` is a variable, which may fall.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+
+    def __init__(self, discount=0.9, entropy=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= discount <= 1:
+            raise ValueError(f"discount: got {discount!r}; expected γ in [0, 1]")
+        if not 0 <= entropy < float("inf"):
+            raise ValueError(f"entropy: got {entropy!r}; expected α of at least 0")
+        self.discount, self.entropy = discount, entropy
+        self.alpha = tf.Variable(entropy, trainable=False, dtype=tf.float32)
+
+    def get_config(self):
+        return super().get_config() | dict(discount=self.discount, entropy=self.entropy)
+
+    def call(self, targets, outputs):
+        width, steps = targets.shape[2], targets.shape[1]
+        answers, told = outputs[..., :width], outputs[..., width:]
+        judged = ops.cast(targets >= 0, "float32")
+        log_right = ops.log(ops.clip(ops.where(targets > 0.5, answers, 1 - answers), 1e-7, 1.0))
+        bits = -ops.sum(judged * log_right, axis=(1, 2))
+        right = ops.sum(judged * ops.cast((answers > 0.5) == (targets > 0.5), "float32"), axis=-1)
+        told = ops.reshape(told, (-1, steps * (told.shape[2] // 3), 3))
+        log_path, undecided, baseline = told[..., 0], told[..., 1], told[..., 2]
+        accesses = told.shape[1] // steps
+        place = ops.arange(told.shape[1])
+        after = place[None] - place[:, None]  # j - k
+        weigh = ops.where(after >= 0, self.discount ** ops.cast(ops.maximum(after, 0), "float32"), 0.0)
+        at_last = ops.cast(place % accesses == accesses - 1, "float32")  # only the last of η accesses is answered
+        returns = ops.stop_gradient(ops.repeat(right, accesses, axis=1) * at_last) @ ops.transpose(weigh)
+        asked = ops.repeat(ops.max(judged, axis=-1), accesses, axis=1) @ ops.cast(ops.transpose(after >= 0), "float32")
+        error = returns - baseline
+        costs = -ops.stop_gradient(error) * log_path + error**2 + self.alpha * undecided
+        return bits + ops.sum(ops.where(asked > 0, costs, 0.0), axis=1)
