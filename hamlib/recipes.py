@@ -24,7 +24,9 @@ class Recipe:
         accesses: η of a ``"ham"``.
         numbered: as in `HAM`.
         loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016
-            code) or ``"binary_crossentropy"``.
+            code) or ``"binary_crossentropy"``; or ``"reinforce"``, for paths that are drawn (Sec. 3.3).
+        discount: γ of ``"reinforce"``.
+        entropy: α of ``"reinforce"`` in the first epoch and in the last; it falls exponentially between.
         sizes: n of each stage of the curriculum; one for no curriculum.
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
@@ -51,6 +53,8 @@ class Recipe:
     accesses: int = 1
     numbered: bool = False
     loss: str = "mean_squared_error"
+    discount: float = 0.9
+    entropy: tuple = (0.01, 0.0001)
     sizes: tuple = (8,)
     mixed: bool = False
     lessons: tuple = ()

@@ -22,6 +22,7 @@ from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM
 from hamlib.recipes import RATES, Recipe, suggest
 from hamlib.tasks import Structure, get_task, stream_seed
+from hamlib.trial import Reinforce, Trial
 
 
 def build(recipe):
@@ -49,19 +50,18 @@ def compile_model(model, recipe, jit_compile=True):
     task = get_task(recipe.task)
 
     def wrong(targets, outputs):
-        return task.wrong(targets, outputs)
-
-    bit_loss = keras.losses.get(recipe.loss)
+        return task.wrong(targets, outputs[..., : targets.shape[2]])
 
     def loss(targets, outputs):  # what is not judged costs nothing
         judged = targets >= 0
+        bit_loss = keras.losses.get(recipe.loss)
         return bit_loss(ops.where(judged, targets, 0.0), ops.where(judged, outputs, 0.0))
 
     first, last = recipe.learning_rate
     falling = keras.optimizers.schedules.ExponentialDecay(first, recipe.epochs * recipe.steps, last / first)
     model.compile(
         keras.optimizers.Adam(falling, global_clipnorm=recipe.clip),
-        loss,
+        Reinforce(recipe.discount, recipe.entropy[0]) if recipe.loss == "reinforce" else loss,
         metrics=[wrong],
         jit_compile=jit_compile,
         steps_per_execution=max(1, recipe.steps // 10),  # ten calls an epoch: Keras costs time for each
@@ -135,6 +135,23 @@ class FallingNoise(keras.callbacks.Callback):
                 noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
+class FallingEntropy(keras.callbacks.Callback):
+    """Lets α of a `Reinforce` fall exponentially, from its first value to its last (Sec. 3.3).
+
+    Args:
+        entropy: the two values.
+        epochs: of the whole run.
+    """
+
+    def __init__(self, entropy, epochs):
+        super().__init__()
+        self.entropy, self.epochs = entropy, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        first, last = self.entropy
+        self.model.loss.alpha.assign(first * (last / first) ** (epoch / max(1, self.epochs - 1)))
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Saves a whole run after each epoch and keeps the weights with the lowest validation error.
 
@@ -151,6 +168,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(self, folder, model, curriculum):
         super().__init__()
         self.curriculum = curriculum
+        self.answering = model.answering if isinstance(model, Trial) else model
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
         self.best_n = tf.Variable(0, dtype=tf.int64)
@@ -189,7 +207,7 @@ class Checkpoints(keras.callbacks.Callback):
         if self.n > self.best_n or logs["val_wrong"] <= self.best_error:
             self.best_n.assign(self.n)
             self.best_error.assign(logs["val_wrong"])
-            write_whole(self.best_weights, self.model.save_weights)
+            write_whole(self.best_weights, self.answering.save_weights)
         self.epoch.assign(epoch + 1)
         self.seconds.assign_add(time.monotonic() - self.started)
         self.manager.save(epoch + 1)
@@ -287,7 +305,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
     folder = open_run(folder, recipe, seed)
     keras.utils.set_random_seed(seed)
-    model = build(recipe)
+    answering = build(recipe)
+    model = Trial(answering) if recipe.loss == "reinforce" else answering
     compile_model(model, recipe, jit_compile)
     curriculum = Curriculum(recipe.sizes, recipe.threshold)
     checkpoints = Checkpoints(folder, model, curriculum)
@@ -302,6 +321,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         curriculum,
         FallingNoise(recipe.epochs),
         checkpoints,
+        *([FallingEntropy(recipe.entropy, recipe.epochs)] if recipe.loss == "reinforce" else []),
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
         *callbacks,
@@ -324,8 +344,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
                 callbacks=watching,
             )
         compiled[lesson], compiled[n] = model.train_function, model.test_function
-    model.load_weights(checkpoints.best_weights)
-    return model, checkpoints
+    answering.load_weights(checkpoints.best_weights)
+    return answering, checkpoints
 
 
 def tune(recipe, folder, seed=0):

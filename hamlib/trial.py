@@ -111,7 +111,7 @@ class Trial(keras.Model):
 
     def __init__(self, model, **kwargs):
         super().__init__(**kwargs)
-        self.model = model
+        self.answering = model
         self.baseline = keras.layers.Dense(1)
         self.baseline.build((None, model.memory.query_width))
         self.seeds = keras.random.SeedGenerator()
@@ -119,13 +119,13 @@ class Trial(keras.Model):
 
     def call(self, inputs, training=False):
         if not training:
-            return self.model(inputs, attention="hard")
+            return self.answering(inputs, attention="hard")
         batch, n = ops.shape(inputs["symbols"])[:2]
-        accesses = self.model.accesses
+        accesses = self.answering.accesses
         steps = inputs["queries"].shape[1] if "queries" in inputs else 1
         shape = (batch, steps * accesses, n.bit_length() - 1)
         thresholds = tf.random.stateless_uniform(shape, self.seeds.next(), alg="philox")
-        answers, p, paths, queries = roll(self.model, inputs, thresholds)
+        answers, p, paths, queries = roll(self.answering, inputs, thresholds)
         p = ops.clip(p, 1e-6, 1 - 1e-6)
         decided = ops.where(paths[..., 1:] % 2 == 1, ops.log(p), ops.log(1 - p))
         entropy = -p * ops.log(p) - (1 - p) * ops.log(1 - p)
@@ -143,7 +143,8 @@ class Reinforce(keras.losses.Loss):
 
         -log p(right bits)  -  (R_k - b_k)·log π_k  +  (R_k - b_k)²  +  α / H(p)
 
-    where the second term trains only π, the third only b. Nothing is said of accesses after the last judged bit.
+    where the second term trains only π, the third only b. Nothing is said of accesses after the last judged bit, nor,
+    but for the first term, of paths that were not drawn.
 
     Args:
         discount: γ, in [0, 1].
@@ -171,6 +172,8 @@ class Reinforce(keras.losses.Loss):
         judged = ops.cast(targets >= 0, "float32")
         log_right = ops.log(ops.clip(ops.where(targets > 0.5, answers, 1 - answers), 1e-7, 1.0))
         bits = -ops.sum(judged * log_right, axis=(1, 2))
+        if told.shape[2] == 0:  # of a path that was not drawn there is nothing more to say
+            return bits
         right = ops.sum(judged * ops.cast((answers > 0.5) == (targets > 0.5), "float32"), axis=-1)
         told = ops.reshape(told, (-1, steps * (told.shape[2] // 3), 3))
         log_path, undecided, baseline = told[..., 0], told[..., 1], told[..., 2]

@@ -1,0 +1,57 @@
+"""The hard path at full speed: a trained model's accesses in one compiled loop, its nodes updated in place.
+
+An access touches log2 n nodes on the way down and as many on the way up, whatever n.
+"""
+
+import tensorflow as tf
+
+from hamlib.memory import check_power_of_two
+
+
+def visits(model, inputs, accesses, chunk=4096):
+    """Make hard accesses one after the other, as a model does when it answers with zero queries.
+
+    Args:
+        model: a `RawHAM` or a `HAM`.
+        inputs: ``symbols[batch, n, b]``, and ``lengths[batch]``, as in its call.
+        accesses: how many output symbols, a positive integer.
+        chunk: how many of them are made between two yields. Each time the nodes are copied once.
+
+    Yields:
+        ``(leaves[batch, k, η], answers[batch, k, b])``: of k <= ``chunk`` output symbols the leaves that were visited,
+        and the probability that each bit is 1.
+
+    Raises:
+        ValueError: n is no power of two, or an argument is not a positive integer.
+    """
+    for name, value in dict(accesses=accesses, chunk=chunk).items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}: got {value!r}; expected a positive integer")
+    batch, n, _ = inputs["symbols"].shape
+    check_power_of_two(n)
+    inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items() if name != "queries"}
+
+    @tf.function(jit_compile=True, autograph=False)
+    def start(inputs):
+        return model._start(inputs | {"queries": tf.zeros([batch, 1, 0])}, [])
+
+    @tf.function(jit_compile=True, autograph=False, reduce_retracing=True)
+    def advance(symbols, query, states, count):
+        def step(k, states, leaves, answers):
+            answer, states, paths = model._step(query, states, symbols, "hard", [])
+            visited = tf.stack([path[:, -1] for path in paths], axis=1) - n
+            return k + 1, states, leaves.write(k, visited), answers.write(k, answer)
+
+        kept = [
+            tf.TensorArray(tf.int32, chunk, element_shape=[batch, model.accesses]),
+            tf.TensorArray(tf.float32, chunk, element_shape=[batch, None]),
+        ]
+        end = tf.while_loop(lambda k, *_: k < count, step, (tf.constant(0), states, *kept), maximum_iterations=chunk)
+        return end[1], *(tf.transpose(array.stack(), [1, 0, 2]) for array in end[2:])
+
+    queries, states = start(inputs)
+    while accesses:
+        count = min(chunk, accesses)
+        states, leaves, answers = advance(inputs["symbols"], queries[:, 0], states, tf.constant(count))
+        yield leaves[:, :count].numpy(), answers[:, :count].numpy()
+        accesses -= count
