@@ -6,12 +6,14 @@ import json
 import os
 import platform
 import sys
+import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from hamlib import evaluation, pretrained, training
+from hamlib import engine, evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task
@@ -66,7 +68,10 @@ def _parser():
     evaluate.add_argument("--json", action="store_true", help="print JSON")
 
     sort = command("sort", _sort, "Sort numbers with a learned model, and show the leaf that each access visits.")
-    sort.add_argument("numbers", type=int, nargs="+", help="0 to 31: keys of 5 bits")
+    what = sort.add_mutually_exclusive_group(required=True)
+    what.add_argument("numbers", type=int, nargs="*", default=[], help="0 to 31: keys of 5 bits")
+    what.add_argument("--random", type=int, metavar="M", help="M random pairs, and only count what is sorted wrongly")
+    sort.add_argument("--seed", type=int, default=0, help="of the random pairs (default: 0)")
 
     search = command("search", _search, "Train with hyper-parameters drawn at random, or go on with such a search.")
     search.add_argument("task", help=f"one of: {', '.join(TASKS)}")
@@ -151,10 +156,12 @@ def _evaluate(options):
 
 
 def _sort(options):
+    sorter = pretrained.load_pretrained("raw-sort")  # today the best of the two that sort
+    if options.random is not None:
+        return _sort_random(sorter, options.random, options.seed)
     for number in options.numbers:
         if not 0 <= number < 32:
             raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")
-    sorter = pretrained.load_pretrained("raw-sort")  # today the best of the two that sort
     bits = [[int(bit) for bit in f"{key:05b}{i % 32:05b}"] for i, key in enumerate(options.numbers)]
     inputs = sorter.task.inputs(*sorter.task.check_inputs([bits]))
     n = inputs["symbols"].shape[1]
@@ -167,6 +174,23 @@ def _sort(options):
     right = sorted(range(len(options.numbers)), key=options.numbers.__getitem__)
     if visited != right:
         print("wrong: a stable sort visits the leaves", *right)
+
+
+def _sort_random(sorter, m, seed):
+    """Sort m random pairs with a progress bar, and count the accesses that a stable sort would have made elsewhere."""
+    if m < 1:
+        raise ValueError(f"random: got {m}; expected at least one pair")
+    engine.check_fits(1 << (m - 1).bit_length(), 1, sorter.model.memory.node_width)
+    bits = np.random.default_rng(training.stream_seed(seed, "test")).integers(0, 2, (1, m, 10))
+    inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
+    bar, visited, started = keras.utils.Progbar(m, unit_name="access"), [], time.monotonic()
+    print(f"{m:,} pairs, {inputs['symbols'].shape[1]:,} leaves; first the tree is grown and the loop compiled")
+    for leaves, _ in engine.visits(sorter.model, inputs, m, chunk=max(1, m // 64)):
+        visited.append(leaves[0, :, 0])
+        bar.add(len(visited[-1]))
+    right = np.argsort(bits[0, :, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")
+    wrong = int((np.concatenate(visited) != right).sum())
+    print(f"{time.monotonic() - started:.1f} s; {wrong:,} of {m:,} accesses are not those of a stable sort")
 
 
 def _table(options):

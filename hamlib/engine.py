@@ -3,9 +3,27 @@
 An access touches log2 n nodes on the way down and as many on the way up, whatever n.
 """
 
+import os
+
 import tensorflow as tf
 
 from hamlib.memory import check_power_of_two
+
+
+def check_fits(n, batch, node_width):
+    """Raise a ValueError if so many trees need more memory than the machine has; four copies are made at most.
+
+    Args:
+        n: leaves of each tree.
+        batch: trees.
+        node_width: d.
+    """
+    needed = 4 * batch * 2 * n * node_width * 4
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ValueError(
+            f"n: got {n:,} leaves, which need about {needed / 1e9:,.0f} GB; there are {there / 1e9:,.0f} GB"
+        )
 
 
 def visits(model, inputs, accesses, chunk=4096):
@@ -22,13 +40,15 @@ def visits(model, inputs, accesses, chunk=4096):
         and the probability that each bit is 1.
 
     Raises:
-        ValueError: n is no power of two, or an argument is not a positive integer.
+        ValueError: n is no power of two, its tree needs more memory than there is, or an argument is not a positive
+            integer.
     """
     for name, value in dict(accesses=accesses, chunk=chunk).items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: got {value!r}; expected a positive integer")
     batch, n, _ = inputs["symbols"].shape
     check_power_of_two(n)
+    check_fits(n, batch, model.memory.node_width)
     inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items() if name != "queries"}
 
     @tf.function(jit_compile=True, autograph=False)

@@ -66,6 +66,8 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
         (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
         (["sort", "3", "32"], "numbers: got 32; expected 0 to 31"),
+        (["sort", "--random", "0"], "random: got 0; expected at least one pair"),
+        (["sort", "--random", "99999999999"], "leaves, which need about"),
         (["table", "swap"], "task: the ledger has no 'swap'; it has: smallest"),
     ],
 )
@@ -108,6 +110,13 @@ def test_sort_shows_the_leaves_it_visits(capsys):
         ["2:", "30"],
     ]
     assert "LRR -> leaf   3" in lines[2]
+
+
+def test_sort_of_many_random_pairs(capsys):
+    assert main(["sort", "--random", "3000"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("3,000 pairs, 4,096 leaves")
+    assert lines[-1].endswith("; 0 of 3,000 accesses are not those of a stable sort")
 
 
 def test_help_names_every_command():
