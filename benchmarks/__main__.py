@@ -1,15 +1,17 @@
-"""A training step of *select the smallest*, and of *sort*, beside the matrix products it contains and eager mode.
+"""A training step beside the matrix products it contains and eager mode; a hard access beside flat soft attention.
 
-``python -m benchmarks`` (about five minutes). Times are medians over interleaved rounds of one run; quote
-the ratios, since a machine's speed drifts.
+``python -m benchmarks`` measures both, ``python -m benchmarks access`` or ``step`` one. Times are medians over
+interleaved rounds of one run; quote the ratios, since a machine's speed drifts.
 """
 
 import statistics
+import sys
 import time
 
 import keras
 import tensorflow as tf
 
+from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model
@@ -97,9 +99,67 @@ def compare(name, n, steps=100, accesses=1):
     )
 
 
+def accesses_of(model, n, count):
+    """A function that makes so many hard accesses, attend, read and write, to a tree of n leaves, batch 1."""
+    symbols = tf.cast(tf.random.uniform([1, n, 10], 0, 2, tf.int32), tf.float32)
+    states = tf.function(model._start, jit_compile=True)({"symbols": symbols, "lengths": tf.constant([n])}, [])[1]
+    query = tf.zeros([1, model.memory.query_width])
+
+    @tf.function(jit_compile=True)
+    def run(symbols, states):
+        def step(states, total):
+            answer, states, _ = model._step(query, states, symbols, "hard", [])
+            return states, total + answer
+
+        start = (states, tf.zeros([1, 10]))
+        return tf.while_loop(lambda *_: True, step, start, maximum_iterations=count)[1]
+
+    return lambda: run(symbols, states).numpy()
+
+
+def flat_attention(width, n, count):
+    """A function that makes so many soft attentions over n vectors, one after the other: scores, softmax, mean."""
+    leaves = tf.random.normal([n, width])
+
+    @tf.function(jit_compile=True)
+    def run(leaves):
+        def step(query):
+            return (tf.nn.softmax(tf.matmul(query, leaves, transpose_b=True)) @ leaves,)
+
+        return tf.while_loop(lambda *_: True, step, (tf.ones([1, width]),), maximum_iterations=count)[0]
+
+    return lambda: run(leaves).numpy()
+
+
+def compare_access(model, n, count=20_000):
+    """Print one line: a hard access, one flat soft attention over the same leaves, the ratio, and the nodes touched."""
+    flat = max(3, 2**21 // n)
+    ours = accesses_of(model, n, count)
+    theirs = flat_attention(model.memory.node_width, n, flat)
+    times = [[], []]
+    for function in (ours, theirs):
+        function()
+    for _ in range(ROUNDS):
+        for function, row, repeats in zip((ours, theirs), times, (count, flat), strict=True):
+            started = time.perf_counter()
+            function()
+            row.append((time.perf_counter() - started) / repeats * 1e6)
+    hard, soft = map(statistics.median, times)
+    touched = n.bit_length() + n.bit_length() - 1  # the path, and what is beside it
+    print(
+        f"n = {n:>9,}: access {hard:>7,.1f} µs, {touched} nodes | flat attention {soft:>9,.0f} µs, {soft / hard:8.1f}x",
+        flush=True,
+    )
+
+
 if __name__ == "__main__":
-    for recipe in ("smallest-2016", "smallest"):
-        for size in (8, 16, 32, 64, 128, 256, 512, 1024):
-            compare(recipe, size, steps=max(10, 3200 // size))
-    for size in (8, 16, 32):
-        compare("sort", size, steps=320 // size, accesses=size)
+    wanted = sys.argv[1:] or ["step", "access"]
+    if "step" in wanted:
+        for recipe in ("smallest-2016", "smallest"):
+            for size in (8, 16, 32, 64, 128, 256, 512, 1024):
+                compare(recipe, size, steps=max(10, 3200 // size))
+        for size in (8, 16, 32):
+            compare("sort", size, steps=320 // size, accesses=size)
+    if "access" in wanted:
+        for level in range(10, 21, 2):
+            compare_access(load_pretrained("raw-sort").model, 2**level)
