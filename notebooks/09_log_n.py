@@ -1,0 +1,234 @@
+# %% [markdown]
+# # 9. What log n buys
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/09_log_n.ipynb)
+#
+# Covers the paper's main claim: an access costs Θ(log n), where attention costs Θ(n) (Sec. 1 and 3.2, last row of Table 1).
+#
+# **You will learn**
+# - how many nodes an access touches, and what that means in microseconds;
+# - from which n on a tree is faster than flat attention, on your machine;
+# - how a memory that was trained on at most 32 pairs sorts 65,536.
+#
+# **Know before:** [chapter 5](05_sort.ipynb).
+#
+# **Time:** about 100 seconds on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.drawing import show
+from hamlib.engine import visits
+from hamlib.pretrained import load_pretrained
+
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+
+# %% [markdown]
+# ## How many nodes does an access touch?
+#
+# On the way down, SEARCH looks at each inner node of a path; at its end the leaf is read and written. On the way up, JOIN
+# makes the inner nodes of the path again, from the node below and the one beside it. In all
+#
+# $$\underbrace{\log_2 n + 1}_{\text{on the path}} + \underbrace{\log_2 n}_{\text{beside it}}$$
+#
+# nodes, of the $2n - 1$ that there are.
+
+# %%
+for depth in (5, 10, 15, 20):
+    print(f"n = {2**depth:>9,}: {2 * depth + 1} nodes of {2**(depth + 1) - 1:>9,}")
+
+# %% [markdown]
+# From a thousand leaves to a million, an access touches not even twice as many nodes. Flat attention scores every leaf.
+
+# %% [markdown]
+# ## How long does it take?
+#
+# The nodes lie in one tensor, and a hard access changes a few rows of it. Run one by one from Python, each of its small
+# operations would cost more for its call than for its sums. hamlib keeps the whole loop compiled, and the tensor is
+# updated in place: `hamlib.engine.visits`.
+#
+# We take the raw memory of chapter 5, which sorts without an LSTM, and let it sort.
+
+# %%
+sorter = load_pretrained("raw-sort").model
+draw = np.random.default_rng(0)
+
+
+def pairs(n):
+    """A tree full of random pairs key‖value, as the model takes them."""
+    return {"symbols": draw.integers(0, 2, (1, n, 10)).astype("float32"), "lengths": np.array([n])}
+
+
+# %%
+def sort(n, accesses=None):
+    """Visit leaves; return them, and the microseconds of one access, without those in which the loop is compiled."""
+    accesses = accesses or n
+    steps = visits(sorter, inputs := pairs(n), accesses, chunk=max(1, accesses // 4))
+    chunks, ends = zip(*((leaves[0, :, 0], time.perf_counter()) for leaves, _ in steps))
+    leaves, counted = np.concatenate(chunks), sum(map(len, chunks[1:]))
+    return inputs["symbols"][0], leaves, (ends[-1] - ends[0]) / counted * 1e6
+
+
+# %% [markdown]
+# Beside it stands **flat attention** as of 2014: one score for each of n vectors, a softmax, and their mean. It too runs in a
+# compiled loop, each query made from the last answer.
+
+# %%
+def flat(n, repeats):
+    """Microseconds of one soft attention over n vectors of 32 numbers."""
+    leaves = tf.random.normal([n, 32])
+
+    @tf.function(jit_compile=True)
+    def run(leaves):
+        def step(query):
+            return (tf.nn.softmax(tf.matmul(query, leaves, transpose_b=True)) @ leaves,)
+
+        return tf.while_loop(lambda _: True, step, (tf.ones([1, 32]),), maximum_iterations=repeats)[0]
+
+    run(leaves)
+    started = time.perf_counter()
+    run(leaves).numpy()
+    return (time.perf_counter() - started) / repeats * 1e6
+
+
+# %% tags=["slow"]
+sizes = [2**10, 2**13, 2**16, 2**18]
+tree_us = [sort(n, accesses=20_000 if n > 2**13 else n)[2] for n in sizes]
+flat_us = [flat(n, repeats=max(10, 2**21 // n)) for n in sizes]
+for n, ours, theirs in zip(sizes, tree_us, flat_us):
+    print(f"n = {n:>7,}: tree {ours:>6.1f} µs   flat attention {theirs:>9,.1f} µs   ratio {theirs / ours:>7,.1f}")
+
+
+# %%
+def draw_times():
+    figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
+    ax.plot(sizes, flat_us, "s--", color="#D55E00", label="flat soft attention, Θ(n)")
+    ax.plot(sizes, tree_us, "o-", color="#0072B2", label="hard access to a tree, Θ(log n)")
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+    ax.set(xlabel="leaves n", ylabel="one access (µs)", title="One access, batch 1, on this machine")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    words = ", ".join(f"n = {n:,}: {a:.0f} and {b:.0f} µs" for n, a, b in zip(sizes, tree_us, flat_us))
+    return figure, f"Time of an access to a tree and of flat attention: {words}."
+
+
+show(*draw_times())
+
+# %% [markdown]
+# **What to notice.** Flat attention grows with n, or faster, once the vectors no longer fit the caches. The tree's access
+# touches few nodes, but they lie far apart; what it gains in time beyond 2 log₂ n + 1 is waiting for memory. For a few
+# thousand leaves and fewer, flat attention is the faster one: its sums are long and regular, and a CPU likes that.
+#
+# `python -m benchmarks access` measures up to a million leaves, in interleaved rounds.
+
+# %% [markdown]
+# ## Can it sort 65,536 pairs?
+#
+# The recipe shows at most 32 pairs, in trees of at most 128 leaves. A single wrong decision of the million here, and a pair
+# stands at the wrong place.
+
+# %% tags=["slow"]
+n = 2**16
+symbols, leaves, each = sort(n)
+keys = symbols[:, :5] @ 2 ** np.arange(4, -1, -1)
+right = np.argsort(keys, kind="stable")
+print(f"{n:,} accesses, {each:.0f} µs each: {n * each / 1e6:.1f} s")
+print(f"decisions: {n * 16:,}   leaves not visited when a stable sort would: {(leaves != right).sum():,}")
+
+# %% [markdown]
+# Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` does it for
+# a million, and counts.
+
+# %%
+started = time.perf_counter()
+np.argsort(keys, kind="stable")
+numpys = (time.perf_counter() - started) * 1e3
+print(f"numpy sorts the same keys in {numpys:.1f} ms, {n * each / 1e3 / numpys:,.0f} times as fast")
+
+# %% [markdown]
+# **Of course it is faster.** A program that was written down costs a few instructions for each comparison; ours costs a
+# perceptron. What grows alike is the *number* of steps: n log n for both.
+
+# %% [markdown]
+# ## Exercises
+#
+# **9.1 Where is the balance?** Suppose a tree's access costs c microseconds for each node that it touches, and flat attention
+# f microseconds for each leaf. From which n, a power of two, on is the tree cheaper?
+
+# %% tags=["exercise"]
+def balance(c, f):
+    """Return the smallest n = 2, 4, 8, ... with c·(2 log2 n + 1) < f·n."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("9.1"):
+    assert balance(1, 1) == 8, "n = 4: five nodes, four leaves; n = 8: seven nodes, eight leaves"
+    assert balance(1, 100) == 2, "three nodes cost 3, two leaves 200"
+    assert balance(100, 1) == 4096, "2,300 for the tree at n = 2,048, and 2,500 at n = 4,096"
+    c, f = tree_us[0] / 21, flat_us[0] / 1024
+    print(f"with the costs measured at n = 1,024, the tree is cheaper from n = {balance(c, f):,}")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def balance(c, f):
+#     """Return the smallest n = 2, 4, 8, ... with c·(2 log2 n + 1) < f·n."""
+#     depth = 1
+#     while c * (2 * depth + 1) >= f * 2**depth:
+#         depth += 1
+#     return 2**depth
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **9.2 How rare must an error be?** Each of m accesses takes log₂ n decisions. If each decision errs with the same small
+# probability ε, independently, how probable is a sort without an error?
+
+# %% tags=["exercise"]
+def flawless(eps, m, n):
+    """Return the probability that m accesses to a tree of n leaves make no wrong decision."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("9.2"):
+    assert np.isclose(flawless(0.1, 1, 2), 0.9), "one access to two leaves is one decision"
+    assert np.isclose(flawless(0.1, 3, 8), 0.9**9), "three accesses of three decisions"
+    print(f"ε = 1e-5: {flawless(1e-5, 32, 32):.1%} at n = 32, {flawless(1e-5, 2**16, 2**16):.1%} at n = 65,536")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def flawless(eps, m, n):
+#     """Return the probability that m accesses to a tree of n leaves make no wrong decision."""
+#     return (1 - eps) ** (m * np.log2(n))
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A hard access touches 2 log₂ n + 1 nodes; in a compiled loop that is tens of microseconds at any n.
+# - Flat attention is faster for small n, and hopeless for large n.
+# - A learned sort whose decisions are digital goes on working far beyond the size it was trained on.
+#
+# **Before:** chapters 7 and 8, on data structures and on learning by trial, are not written yet.
