@@ -129,6 +129,21 @@ RECIPES = {
         learning_rate=(0.003, 0.00006),
         epochs=80,
     ),
+    # The same job by trial, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
+    "smallest-trial": Recipe(
+        task="smallest",
+        memory="book",
+        loss="reinforce",
+        entropy=(0.01, 0.0001),
+        sizes=(4, 8, 16, 32),
+        mixed=True,
+        threshold=0.02,
+        learning_rate=(0.003, 0.0001),
+        clip=1.0,
+        epochs=60,
+        steps=500,
+        validation_steps=20,
+    ),
     # Table 1, and Sort without a controller.
     "reverse": dataclasses.replace(ALGORITHM, task="reverse", epochs=60),
     "search": dataclasses.replace(  # with a memory as in "smallest"

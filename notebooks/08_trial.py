@@ -1,0 +1,309 @@
+# %% [markdown]
+# # 8. Learning by trial
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/08_trial.ipynb)
+#
+# Covers hard attention and how it is trained: Sec. 3.3 of the paper.
+#
+# **You will learn**
+# - how to follow a gradient through a choice that has none;
+# - why the estimate is noisy, and what each of the paper's aids does about it;
+# - how a memory learns to pick the smallest from drawn paths alone, and what that costs beside soft training.
+#
+# **Know before:** [chapter 3](03_train.ipynb).
+#
+# **Time:** about 90 seconds on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.drawing import draw_tree, show
+from hamlib.recipes import RECIPES
+from hamlib.tasks import get_task
+from hamlib.training import build, compile_model, stream, train
+from hamlib.trial import Trial
+
+import csv, dataclasses, tempfile, time
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %% [markdown]
+# ## What is wrong with soft attention?
+#
+# Nothing, but it looks at all leaves: Θ(n). Its path of the most probable decisions costs Θ(log n), and so far we only
+# *used* such paths; we never trained on them. A path is a row of choices, left or right. Move a weight a little, and the
+# path stays as it is, or jumps. There is no gradient.
+#
+# There is one of the **mean**, over all paths that might be drawn: if a path brings more than others, make it more probable.
+
+# %% [markdown]
+# ## One tree, four paths
+#
+# Three inner nodes, each goes right with probability $p = \sigma(z)$. Four leaves bring rewards $r$. With so few paths we can
+# add them all up:
+#
+# $$J(z) = \sum_{\text{paths}} \pi(\text{path})\, r(\text{path})$$
+
+# %%
+z = np.array([0.4, -0.3, 0.8])  # root, its left child, its right child
+rewards = np.array([10.0, 7.0, 8.0, 6.0])
+PATHS = [(0, 0), (0, 1), (1, 0), (1, 1)]  # decisions at the root and below
+
+
+# %%
+def score(path):
+    """(∂ log π / ∂z of a path, π): for a decision right 1 - p, for left -p; nothing at the node not passed."""
+    p, slope, probability = 1 / (1 + np.exp(-z)), np.zeros(3), 1.0
+    for node, right in ((0, path[0]), (1 + path[0], path[1])):
+        slope[node] = right - p[node]
+        probability *= p[node] if right else 1 - p[node]
+    return slope, probability
+
+
+slopes, pi = map(np.array, zip(*map(score, PATHS)))
+show(draw_tree(n=4, p=pi, leaf_labels=[f"{r:g}" for r in rewards], leaf_name="reward", title="π of each leaf"))
+
+# %% [markdown]
+# The gradient of the mean is a mean again, which is what makes it possible to **sample** it (REINFORCE, Williams 1992):
+#
+# $$\nabla J = \sum \nabla \pi \, r = \sum \pi \, \nabla \log \pi \, r = \mathbb{E}\left[ r \, \nabla \log \pi \right]$$
+
+# %%
+exact = (pi * rewards) @ slopes
+draw = np.random.default_rng(0).choice(4, size=20_000, p=pi)
+samples = rewards[draw, None] * slopes[draw]
+print("exact:          ", exact.round(3))
+print("mean of samples:", samples.mean(0).round(3), " ±", (samples.std(0) / np.sqrt(len(draw))).round(3))
+print("one sample:     ", samples[0].round(3), " ±", samples.std(0).round(3))
+
+# %% [markdown]
+# **What to notice.** The mean is right, but one sample is mostly noise: its spread is many times the gradient. Every path
+# here brings 6 or more, so every path that is drawn is made more probable, the worst too.
+
+# %% [markdown]
+# ## Aid 1: a baseline
+#
+# Subtract from the reward what was to be expected. The mean stays the same, since $\mathbb{E}[\nabla \log \pi] = 0$; the
+# noise does not.
+
+# %%
+baselines = np.linspace(0, 15, 61)
+spread = [((rewards[draw, None] - b) * slopes[draw]).var(0).sum() for b in baselines]
+
+
+def draw_spread():
+    figure, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    ax.plot(baselines, spread, color="#0072B2")
+    ax.axvline(pi @ rewards, color="#D55E00", linestyle="--", label=f"mean reward, {pi @ rewards:.2f}")
+    ax.set(xlabel="baseline b", ylabel="variance of one sample", title="(r - b) ∇log π: the same mean, another variance")
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return figure, f"Variance of one sample against the baseline: {spread[0]:.1f} at 0, least {min(spread):.2f}."
+
+
+show(*draw_spread())
+
+# %% [markdown]
+# The paper learns b: a linear layer on the query, trained with the squared error, so that it depends on the case and on the
+# timestep.
+#
+# ## Aid 2: what counts as a reward
+#
+# Each output bit that is probably right counts 1, from this access on; later ones count less, $R_k = \sum_{j \ge k}
+# \gamma^{j-k} r_j$. What happened *before* an access was not its doing and is left out, and what comes long after is
+# mostly the doing of others.
+
+# %% [markdown]
+# ## Aid 3: no decision too early
+#
+# A path that is never drawn is never learned. So each decision pays α / H(p), H its entropy. As a decision becomes certain,
+# that goes to infinity; the usual −αH stays finite.
+
+# %%
+p = np.linspace(0.002, 0.998, 499)
+entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
+
+
+def draw_entropy(alpha=0.01):
+    figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    ax.plot(p, alpha / entropy, color="#0072B2", label="α / H(p), the paper's")
+    ax.plot(p, alpha * (np.log(2) - entropy), "--", color="#E69F00", label="α (log 2 − H(p))")
+    ax.set(xlabel="probability of going right", ylabel="cost of a decision", title=f"α = {alpha}", ylim=(0, 0.3))
+    ax.grid(alpha=0.3)
+    ax.legend()
+    return figure, "The cost of a decision against p: α / H(p) rises steeply at 0 and 1, the other stays small."
+
+
+show(*draw_entropy())
+
+# %% [markdown]
+# ## How does hamlib do it?
+#
+# `Trial(model)` draws paths in training and takes the most probable ones at any other time; the loss `Reinforce(discount,
+# entropy)` has the estimator as its gradient, and ordinary back-propagation goes through all that is not a decision.
+# Forward and back, an access touches 2 log₂ n + 1 nodes.
+#
+# We let a memory learn to pick the smallest of four, by trial, and beside it the same one with soft attention.
+
+# %%
+BY_TRIAL = dataclasses.replace(RECIPES["smallest-trial"], sizes=(4,), epochs=8)
+SOFT = dataclasses.replace(BY_TRIAL, loss="mean_squared_error")
+
+
+def learn(recipe):
+    """Train; return the model, the seconds at the end of each epoch, and the validation errors, run hard or soft."""
+    ends = []
+    clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
+    with tempfile.TemporaryDirectory() as folder:
+        model, _ = train(recipe, folder, seed=0, verbose=0, callbacks=[clock])
+        with open(Path(folder) / "log.csv") as file:
+            errors = [float(row["val_wrong"]) for row in csv.DictReader(file)]
+    return model, np.array(ends), errors
+
+
+# %% tags=["slow"]
+by_trial, trial_ends, trial_errors = learn(BY_TRIAL)
+soft, soft_ends, soft_errors = learn(SOFT)
+print("by trial: wrong in validation, epoch by epoch:", *(f"{error:.1%}" for error in trial_errors))
+print("soft:                                         ", *(f"{error:.1%}" for error in soft_errors))
+
+# %% [markdown]
+# **What to notice.** Nobody said which leaf holds the smallest key. The memory drew paths, was told how many bits were right,
+# and found out. Soft attention learns the same in fewer steps: it is told what *every* leaf would have brought.
+
+# %% [markdown]
+# ## Soft first, then by trial?
+#
+# Both use the same weights, so one can begin where the other ends. We let the soft model go on by trial, for as long again,
+# at a tenth of the learning rate.
+
+# %% tags=["slow"]
+keras.utils.set_random_seed(0)
+after = build(BY_TRIAL)
+after.set_weights(soft.get_weights())
+finishing = Trial(after)
+compile_model(finishing, BY_TRIAL.at_rate(0.0003))
+task = get_task("smallest")
+batches = stream(task, 4, BY_TRIAL.batch_size, 0, 0, BY_TRIAL.lengths(4))
+history = finishing.fit(batches, steps_per_epoch=BY_TRIAL.steps, epochs=BY_TRIAL.epochs, shuffle=False, verbose=0)
+
+# %%
+fresh, answers = task.examples(4, 10_000, seed=1, step=0, lengths=(1, 4))
+
+
+def wrong(model):
+    return np.array(task.wrong(answers, model(fresh, attention="hard"))).mean()
+
+
+for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by trial", after)):
+    print(f"{name:20} {wrong(model):6.2%} wrong, run hard, of 10,000 inputs of 1 to 4 pairs")
+
+# %% [markdown]
+# ## What does a step cost?
+#
+# At n = 4 nothing is gained. We time one training step, compiled, for larger trees: soft attention looks at all nodes,
+# forward and back; by trial, only growing the tree does.
+
+
+# %%
+def milliseconds(recipe, n, steps=20):
+    model = build(recipe)
+    model = Trial(model) if recipe.loss == "reinforce" else model
+    compile_model(model, recipe)
+    batch = task.examples(n, recipe.batch_size, 0, 0)
+    model.train_on_batch(*batch)
+    started = time.perf_counter()
+    for _ in range(steps):
+        model.train_on_batch(*batch)
+    return (time.perf_counter() - started) / steps * 1e3
+
+
+# %% tags=["slow"]
+for n in (32, 1024):
+    print(f"n = {n:>5,}: by trial {milliseconds(BY_TRIAL, n):6.1f} ms   soft {milliseconds(SOFT, n):6.1f} ms")
+
+# %% [markdown]
+# **What to notice.** With one access, growing the tree is most of the work for both. The difference comes with *many*
+# accesses, each of which joins the whole tree again when attention is soft.
+#
+# `python -m hamlib train smallest --recipe smallest-trial` goes on to n = 32. Reverse, Sort and the data structures by trial,
+# and at larger n, are not trained yet.
+
+# %% [markdown]
+# ## Exercises
+#
+# **8.1 The best constant.** For one parameter z, which baseline makes the variance of $(r - b)\, \partial \log \pi / \partial z$
+# least? Its mean does not depend on b, so find the b that makes $\mathbb{E}[(r - b)^2 s^2]$ least, where s is the slope.
+
+# %% tags=["exercise"]
+def best_baseline(pi, r, s):
+    """Return the b that makes Σ π (r - b)² s² least, for arrays of the paths' probability, reward and slope."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("8.1"):
+    b = best_baseline(pi, rewards, slopes[:, 0])
+    less, mine, more = (pi @ ((rewards - near) ** 2 * slopes[:, 0] ** 2) for near in (b - 0.1, b, b + 0.1))
+    assert mine <= min(less, more), "a little more or less gives less variance: set the derivative to 0"
+    print(f"the best constant for the root: {b:.2f}, and the mean reward: {pi @ rewards:.2f}")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def best_baseline(pi, r, s):
+#     """Return the b that makes Σ π (r - b)² s² least, for arrays of the paths' probability, reward and slope."""
+#     return (pi @ (r * s**2)) / (pi @ s**2)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **8.2 Returns.** Write the discounted returns $R_k = r_k + \gamma R_{k+1}$.
+
+# %% tags=["exercise"]
+def returns(r, gamma):
+    """Return the list R of the same length as the list r."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("8.2"):
+    assert np.allclose(returns([1, 2, 4], 0.5), [3, 4, 4]), "R of the last is its reward; go backwards from there"
+    assert np.allclose(returns([1, 2, 4], 0), [1, 2, 4]), "with γ = 0 only the next reward counts"
+    assert np.allclose(returns([1, 2, 4], 1), [7, 6, 4]), "with γ = 1 all later ones count in full"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def returns(r, gamma):
+#     """Return the list R of the same length as the list r."""
+#     R = list(r)
+#     for k in reversed(range(len(r) - 1)):
+#         R[k] = r[k] + gamma * R[k + 1]
+#     return R
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A choice has no gradient; the mean over choices has one, and drawn paths estimate it.
+# - The estimate is right in the mean and noisy; a baseline, returns from here on, and α / H tame it.
+# - One set of weights can be trained softly, by trial, or first one and then the other.
+#
+# **Next:** [chapter 9](09_log_n.ipynb), *What log n buys*.
