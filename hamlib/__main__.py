@@ -13,8 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib import engine, evaluation, pretrained, training
+from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
+from hamlib.models import check_fits, visits
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task
 
@@ -180,12 +181,12 @@ def _sort_random(sorter, m, seed):
     """Sort m random pairs with a progress bar, and count the accesses that a stable sort would have made elsewhere."""
     if m < 1:
         raise ValueError(f"random: got {m}; expected at least one pair")
-    engine.check_fits(1 << (m - 1).bit_length(), 1, sorter.model.memory.node_width)
+    check_fits(1 << (m - 1).bit_length(), 1, sorter.model.memory.node_width)
     bits = np.random.default_rng(training.stream_seed(seed, "test")).integers(0, 2, (1, m, 10))
     inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
     bar, visited, started = keras.utils.Progbar(m, unit_name="access"), [], time.monotonic()
     print(f"{m:,} pairs, {inputs['symbols'].shape[1]:,} leaves; first the tree is grown and the loop compiled")
-    for leaves, _ in engine.visits(sorter.model, inputs, m, chunk=max(1, m // 64)):
+    for leaves, _ in visits(sorter.model, inputs, m, chunk=max(1, m // 64)):
         visited.append(leaves[0, :, 0])
         bar.add(len(visited[-1]))
     right = np.argsort(bits[0, :, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")

@@ -19,10 +19,9 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import TreeMemory, preset
-from hamlib.models import HAM, EncoderDecoder, RawHAM
+from hamlib.models import HAM, EncoderDecoder, RawHAM, Reinforce, Trial
 from hamlib.recipes import RATES, Recipe, suggest
 from hamlib.tasks import Structure, get_task, stream_seed
-from hamlib.trial import Reinforce, Trial
 
 
 def build(recipe):

@@ -26,10 +26,10 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_tree, show
+from hamlib.models import Trial
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model, stream, train
-from hamlib.trial import Trial
 
 import csv, dataclasses, tempfile, time
 from pathlib import Path

@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import show
-from hamlib.engine import visits
+from hamlib.models import visits
 from hamlib.pretrained import load_pretrained
 
 import time
@@ -57,7 +57,7 @@ for depth in (5, 10, 15, 20):
 #
 # The nodes lie in one tensor, and a hard access changes a few rows of it. Run one by one from Python, each of its small
 # operations would cost more for its call than for its sums. hamlib keeps the whole loop compiled, and the tensor is
-# updated in place: `hamlib.engine.visits`.
+# updated in place: `hamlib.models.visits`.
 #
 # We take the raw memory of chapter 5, which sorts without an LSTM, and let it sort.
 
@@ -231,4 +231,4 @@ with check("9.2"):
 # - Flat attention is faster for small n, and hopeless for large n.
 # - A learned sort whose decisions are digital goes on working far beyond the size it was trained on.
 #
-# **Before:** chapters 7 and 8, on data structures and on learning by trial, are not written yet.
+# Chapter 10, *Inside the tree*, is not written yet.

@@ -21,11 +21,12 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 MODULES = sorted(module.name for module in pkgutil.iter_modules(hamlib.__path__))
+FILES = sorted(module.name for module in pkgutil.walk_packages(hamlib.__path__, "hamlib."))
 
 
 def public_names():
-    for name in MODULES:
-        module = importlib.import_module(f"hamlib.{name}")
+    for name in FILES:
+        module = importlib.import_module(name)
         yield name, module
         for key, value in vars(module).items():
             if key.startswith("_") or getattr(value, "__module__", None) != module.__name__:

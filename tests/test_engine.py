@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from test_memory import memory_of
 
-from hamlib.engine import visits
-from hamlib.models import HAM, RawHAM
+from hamlib.models import HAM, RawHAM, visits
 
 
 def two_accesses():

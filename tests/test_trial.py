@@ -11,11 +11,10 @@ from test_memory import memory_of
 
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import rows
-from hamlib.models import HAM, RawHAM
+from hamlib.models import HAM, RawHAM, Reinforce, Trial, roll
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import train
-from hamlib.trial import Reinforce, Trial, roll
 
 N, STEPS = 4, 2
 DECISIONS = 2  # log2 n

@@ -240,6 +240,7 @@ def _some_leaves(m, leaves, seed):
 
 
 def uniform(shape, seed, low, high):
+    """Draw int32 numbers of a shape from a seed, uniform on [low, high); bounds that are tensors are broadcast."""
     # Philox by name: the bits must not depend on the device or on compilation.
     if isinstance(low, int):
         return tf.random.stateless_uniform(shape, seed, low, high, tf.int32, alg="philox")
