@@ -185,7 +185,7 @@ for name, lstm, with_attention in [
     ("reverse", 0.03, 0.01),
     ("search", 0.01, 0.01),
     ("merge", 0.01, 0.01),
-    ("sort", 0.01, 0.01),
+    ("sort", 0.03, 0.01),
     ("add", 0.03, 0.01),
 ]:
     for model, rate in (("lstm", lstm), ("lstm+a", with_attention)):

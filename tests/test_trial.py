@@ -79,8 +79,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("name, jit_compile", [(name, True) for name in MODELS] + [("numbered", False)])
 def test_gradients_along_a_path_are_those_of_the_whole_tree(name, jit_compile):
     """The backward pass that touches log2 n nodes gives what back-propagation through all nodes gives."""
     model = MODELS[name]()
