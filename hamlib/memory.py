@@ -393,9 +393,13 @@ class TreeMemory(keras.layers.Layer):
         """
         levels = (nodes.shape[1] // 2).bit_length() - 1
         thresholds = ops.broadcast_to(thresholds, (ops.shape(nodes)[0], levels))
-        path = [ops.ones_like(nodes[:, 1, 0], dtype="int32")]
-        for level in range(levels):
-            right = self.search(rows(nodes, path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
+        return self.descend(lambda index: rows(nodes, index), query, thresholds)
+
+    def descend(self, look, query, thresholds):
+        """Do the same in nodes wherever they lie: ``look(index[batch, 1])`` returns ``[batch, 1, d]``, rows of them."""
+        path = [ops.ones_like(query[:, 0], dtype="int32")]
+        for level in range(thresholds.shape[1]):
+            right = self.search(look(path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
             path.append(2 * path[-1] + ops.cast(right, "int32"))
         return ops.stack(path, axis=1)
 

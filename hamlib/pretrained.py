@@ -3,16 +3,20 @@
 ``load_pretrained("smallest").answer(symbols)`` is the way to use one.
 """
 
+import bisect
 import dataclasses
 import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from hamlib.memory import check_attention
+from hamlib.models import Online
 from hamlib.recipes import Recipe
-from hamlib.tasks import get_task
+from hamlib.tasks import STRUCTURES, Structure, get_task
+from hamlib.tasks.base import numbers
 from hamlib.training import build, write_whole
 
 FOLDER = Path(__file__).parent / "pretrained"
@@ -81,6 +85,78 @@ class Pretrained:
         inputs = self.task.inputs(*self.task.check_inputs(symbols, lengths))
         outputs = self.model(inputs, attention=attention)
         return np.asarray(outputs).round().astype("int8")
+
+    def start(self, n):
+        """Return an empty `LiveStructure` of n leaves.
+
+        Raises:
+            ValueError: the task is no data structure, n is no power of two, or its tree needs more memory than there is.
+        """
+        if not isinstance(self.task, Structure):
+            raise ValueError(f"task: {self.task.name} has no operations; expected one of {', '.join(STRUCTURES)}")
+        return LiveStructure(self.model, self.task, n)
+
+
+class LiveStructure:
+    """A learned stack, queue or priority queue that is told one operation at a time (Sec. 4.3), in Θ(log n) each.
+
+    What it holds stands in its leaves and nowhere else; Python only counts, so as to say when it is full or empty. It
+    can be wrong: ``pop`` returns what the model answers.
+
+    Args:
+        model: a trained `RawHAM`.
+        task: its `hamlib.tasks.Structure`.
+        n: leaves. As in training, at most so many things are pushed in all.
+
+    Attributes:
+        memory: the `hamlib.models.Online` that does it.
+        path: the rows that the last operation visited, from the root to a leaf; None before the first.
+    """
+
+    def __init__(self, model, task, n):
+        self.memory, self.task, self.path = Online(model, n), task, None
+        self._pushed, self._priorities = 0, []  # of what is there, sorted; all 0 where there is no priority
+
+    def __len__(self):
+        return len(self._priorities)
+
+    def push(self, *arguments):
+        """Put a value, or a priority and a value, into it.
+
+        Args:
+            arguments: ints: ``value``, 0 to 31; of a priority queue ``priority, value``, 0 to 127 and 0 to 31.
+
+        Raises:
+            ValueError: too wide, a priority that is there already, or the memory is full. Nothing is changed.
+        """
+        operation = self.task.push(*arguments)
+        priority = arguments[0] if "priority" in self.task.columns else 0
+        if self._pushed == self.memory.n:
+            raise ValueError(
+                f"push: the {self.task.name} is full; {self._pushed} were pushed onto {self.memory.n} leaves"
+            )
+        if "priority" in self.task.columns and priority in self._priorities:
+            raise ValueError(f"priority: got {priority}, which is there already; expected another one")
+        self._operate(operation)
+        self._pushed += 1
+        bisect.insort(self._priorities, priority)
+
+    def pop(self):
+        """Take out the value that is next, an int.
+
+        Raises:
+            IndexError: nothing is left. Nothing is changed.
+        """
+        if not self._priorities:
+            raise IndexError(f"pop: the {self.task.name} is empty")
+        answer = self._operate(self.task.pop())
+        self._priorities.pop()
+        return numbers(answer.round().astype(int)[None], len(answer))[0]
+
+    def _operate(self, operation):
+        answer, path = self.memory.operate(tf.constant(operation))
+        self.path = path.numpy()
+        return answer.numpy()
 
 
 def ship(name, weights, card):

@@ -180,7 +180,7 @@ RECIPES = {
 }
 # Without a tree, for as many steps: no lessons, which are about trees. Where the ledger has a model, its rate is the
 # best of `RATES`; the others are not trained yet.
-RATES = (0.003, 0.01, 0.03)
+RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [
     ("reverse", 0.03, 0.01),
     ("search", 0.01, 0.01),

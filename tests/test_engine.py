@@ -3,9 +3,14 @@
 import keras
 import numpy as np
 import pytest
+import reference
 from test_memory import memory_of
 
-from hamlib.models import HAM, RawHAM, visits
+from hamlib.models import HAM, Online, RawHAM, visits
+from hamlib.pretrained import LiveStructure
+from hamlib.tasks import STRUCTURES, get_task
+from hamlib.training import build
+from hamlib.recipes import Recipe
 
 
 def two_accesses():
@@ -42,3 +47,62 @@ def test_bad_arguments(n, more, message):
     symbols = np.broadcast_to(np.float32(0), (1, n, 3))  # takes no memory
     with pytest.raises(ValueError, match=message):
         next(visits(RawHAM(memory_of()), {"symbols": symbols, "lengths": [1]}, **(dict(accesses=1) | more)))
+
+
+def untrained(name):
+    keras.utils.set_random_seed(4)
+    return build(Recipe(task=name, memory="book-take"))
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in STRUCTURES])
+def test_one_operation_after_the_other_is_the_batch(name):
+    """Answers, paths and nodes of `Online` are those of the model's walk and of NumPy loops, and only a path changes."""
+    model, (inputs, _) = untrained(name), get_task(name).examples(16, 1, 0, 0)
+    online = Online(model, 16)
+    nodes = reference.join_above(model.memory, np.zeros((32, 32)))
+    answers = model(inputs, attention="hard")[0]
+    paths = [where[0][0] for _, where, _ in model.walk(inputs)]
+    for operation, expected, way in zip(inputs["queries"][0], answers, paths, strict=True):
+        before = online.nodes.numpy()
+        answer, path = online.operate(operation)
+        np.testing.assert_allclose(answer, expected, atol=1e-5)
+        np.testing.assert_array_equal(path, way)
+        np.testing.assert_array_equal(path, reference.attend_hard(model.memory, nodes, operation))
+        nodes = reference.write_hard(model.memory, nodes, path, operation)
+        np.testing.assert_allclose(online.nodes, nodes, atol=1e-4)
+        unvisited = np.setdiff1d(np.arange(32), path)
+        np.testing.assert_array_equal(online.nodes.numpy()[unvisited], before[unvisited])
+    assert len(np.unique(paths)) > 5
+
+
+def test_a_structure_counts_and_refuses():
+    """Full, empty, too wide, a priority twice: an error, and nothing has changed."""
+    queue = LiveStructure(untrained("priority-queue"), get_task("priority-queue"), 4)
+    with pytest.raises(IndexError, match="pop: the priority-queue is empty"):
+        queue.pop()
+    assert queue.path is None
+    queue.push(3, 9)
+    queue.push(100, 1)
+    nodes = queue.memory.nodes.numpy()
+    for bad, message in [
+        ((3, 1), "priority: got 3, which is there already"),
+        ((4, 32), "value: got 32; expected 5 bits, 0 to 31"),
+        ((4,), "push: got 1 arguments; expected priority, value"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            queue.push(*bad)
+    assert len(queue) == 2 and 0 <= queue.pop() < 32 and len(queue) == 1  # 100 has gone, 3 has not
+    queue.push(100, 2)
+    queue.push(50, 2)
+    with pytest.raises(ValueError, match="push: the priority-queue is full; 4 were pushed onto 4 leaves"):
+        queue.push(51, 2)
+    assert len(queue) == 3 and queue.path[0] == 1 and 4 <= queue.path[-1] < 8
+    assert not np.array_equal(queue.memory.nodes, nodes)
+
+
+@pytest.mark.parametrize(
+    "n, message", [(6, "n: got 6; a full binary tree"), (2**40, "n: got 1,099,511,627,776 leaves")]
+)
+def test_bad_sizes_of_a_structure(n, message):
+    with pytest.raises(ValueError, match=message):
+        LiveStructure(untrained("stack"), get_task("stack"), n)

@@ -90,3 +90,54 @@ def test_examples_are_inputs_of_the_task(name):
 def test_more_operations_than_priorities():
     with pytest.raises(ValueError, match="n: got 256; there are 128 priorities"):
         get_task("priority-queue").examples(256, 1, 0, 0)
+
+
+def test_operations_by_name():
+    """What PUSH and POP write is what the examples hold."""
+    np.testing.assert_array_equal(get_task("stack").push(19), [0, 1, 0, 0, 1, 1])
+    np.testing.assert_array_equal(
+        get_task("priority-queue").push(24, 19), [0, *(0, 0, 1, 1, 0, 0, 0), *(1, 0, 0, 1, 1)]
+    )
+    np.testing.assert_array_equal(get_task("queue").pop(), [1, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "name, arguments, message",
+    [
+        ("stack", (32,), "value: got 32; expected 5 bits, 0 to 31"),
+        ("stack", (-1,), "value: got -1"),
+        ("stack", (2.0,), "value: got 2.0"),
+        ("stack", (), "push: got 0 arguments; expected value"),
+        ("queue", (3, 4), "push: got 2 arguments; expected value"),
+        ("priority-queue", (3,), "push: got 1 arguments; expected priority, value"),
+        ("priority-queue", (128, 4), "priority: got 128; expected 7 bits, 0 to 127"),
+    ],
+)
+def test_bad_operations(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        get_task(name).push(*arguments)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n, leaves, answers", [(8, 8, 3), (32, 64, 2), (16, None, 8)])
+def test_midway(name, n, leaves, answers):
+    """What is held, in the order of the pushes, and the operations that follow give plain Python's answers."""
+    inputs, targets = get_task(name).examples(n, 60, 2, 1, (1, n), leaves, answers, alike=True)
+    leaves = leaves or n
+    held, filled = np.asarray(inputs["held"]).astype(int), np.asarray(inputs["filled"])
+    assert inputs["symbols"].shape == (60, leaves, 0) and held.shape[:2] == filled.shape == (60, leaves)
+    assert inputs["queries"].shape[1] == targets.shape[1] == answers
+    judged = 0
+    for row, (there, operations) in enumerate(zip(filled, np.asarray(inputs["queries"]).astype(int), strict=True)):
+        assert not there[leaves - answers :].any()  # room for what is pushed
+        if row % 2 == 0:
+            assert there[: there.sum()].all()
+        left = [pushed[1:].tolist() for pushed in held[row, there]]
+        for (pop, *pushed), answer in zip(operations.tolist(), np.asarray(targets)[row], strict=True):
+            if not pop:
+                left.append(pushed)
+                assert (answer == -1).all()
+            elif answer[0] >= 0:
+                assert TAKE[name](left)[-5:] == answer.astype(int).tolist()
+                judged += 1
+    assert judged > 10 and filled.any(axis=0)[: leaves - answers].all()

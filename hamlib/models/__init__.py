@@ -1,7 +1,7 @@
 """Models: a tree memory with something that asks it questions, learning by trial, and the hard path at full speed."""
 
-from hamlib.models.engine import check_fits, visits
+from hamlib.models.engine import Online, check_fits, visits
 from hamlib.models.networks import HAM, EncoderDecoder, RawHAM
 from hamlib.models.trial import Reinforce, Trial, roll
 
-__all__ = ["HAM", "EncoderDecoder", "RawHAM", "Reinforce", "Trial", "check_fits", "roll", "visits"]
+__all__ = ["HAM", "EncoderDecoder", "Online", "RawHAM", "Reinforce", "Trial", "check_fits", "roll", "visits"]

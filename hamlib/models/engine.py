@@ -1,4 +1,4 @@
-"""The hard path at full speed: a trained model's accesses in one compiled loop, its nodes updated in place.
+"""The hard path at full speed: a trained model's accesses, in one compiled loop or one by one, its nodes in place.
 
 An access touches log2 n nodes on the way down and as many on the way up, whatever n.
 """
@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from hamlib.memory import check_power_of_two
+from hamlib.memory import check_power_of_two, siblings
 
 
 def check_fits(n, batch, node_width):
@@ -75,3 +75,45 @@ def visits(model, inputs, accesses, chunk=4096):
         states, leaves, answers = advance(inputs["symbols"], queries[:, 0], states, tf.constant(count))
         yield leaves[:, :count].numpy(), answers[:, :count].numpy()
         accesses -= count
+
+
+class Online:
+    """A trained raw HAM that is told one operation after the other (Sec. 4.3); its tree starts empty and stays.
+
+    Args:
+        model: a `RawHAM` whose queries are operations.
+        n: leaves of the tree, a power of two.
+
+    Attributes:
+        nodes: ``[2n, d]``, a variable; an operation changes the log2 n + 1 rows of its path.
+
+    Raises:
+        ValueError: n is no power of two, or its tree needs more memory than there is.
+    """
+
+    def __init__(self, model, n):
+        check_fits(check_power_of_two(n), 1, model.memory.node_width)
+        self.model, self.n = model, n
+        _, (nodes,) = model._start({"symbols": tf.zeros([1, n, 0]), "lengths": [0]}, [])
+        self.nodes = tf.Variable(nodes[0], trainable=False)
+
+    @tf.function(autograph=False)
+    def operate(self, operation):
+        """Do one operation: one hard access.
+
+        Args:
+            operation: ``[b]``, floats.
+
+        Returns:
+            ``answer[k]``, the probability that each bit is 1, and ``path[log2 n + 1]``, the rows that were visited.
+        """
+        memory, query = self.model.memory, operation[None]
+        path = memory.descend(self._rows, query, tf.fill([1, self.n.bit_length() - 1], 0.5))
+        leaf = self._rows(path[:, -1:])
+        answer, _, said = self.model.told(query, [], leaf[:, 0])
+        new = memory.climb(path, self._rows(siblings(path)), memory.written(leaf, said))
+        self.nodes.scatter_update(tf.IndexedSlices(new[0], path[0]))
+        return answer[0], path[0]
+
+    def _rows(self, index):
+        return tf.gather(self.nodes, index)  # of a variable: it reads these rows, and copies no other

@@ -219,7 +219,7 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
     symbols = symbols * tf.sequence_mask(m, n, tf.float32)[..., None]
     inputs, targets = {"symbols": symbols, "lengths": m}, task.targets(symbols, m)
     if leaves is not None:
-        inputs["filled"] = filled = _some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
+        inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
         place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
         inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
     if answers is not None and answers < targets.shape[1]:
@@ -231,7 +231,7 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
     return inputs, targets
 
 
-def _some_leaves(m, leaves, seed):
+def some_leaves(m, leaves, seed):
     """Choose m of so many leaves for each input: the first m, or, in half of the batch, any m."""
     shuffled = tf.argsort(uniform([m.shape[0], leaves], seed, 0, 2**30))
     front = tf.broadcast_to(tf.range(leaves), shuffled.shape)

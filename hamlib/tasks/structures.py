@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from hamlib.tasks.base import Task, numbers, uniform
+from hamlib.tasks.base import Task, numbers, some_leaves, uniform
 
 
 class Structure(Task):
@@ -16,9 +16,21 @@ class Structure(Task):
     answer_columns = {"value": 5}
 
     def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, alike=False):
-        """Draw a batch as `Task.examples` does; n operations, on ``leaves`` empty leaves (default: n)."""
-        drawn, targets = super().examples(n, batch_size, seed, step, lengths, None, answers, False, alike)
-        return self._on_empty_leaves(drawn["symbols"][:, : targets.shape[1]], max(n, leaves or n)), targets
+        """Draw a batch as `Task.examples` does; n operations, on ``leaves`` leaves (default: n), at first empty.
+
+        With ``answers``, so many operations are asked, from anywhere: what was pushed before and not popped is
+        ``held[batch, leaves, b]`` by the leaves that are ``filled[batch, leaves]``, in the order of the pushes: by the
+        first ones in half of the batch, by any in the others. Behind them there is room for the rest.
+
+        With ``alike``, half of the batch pushes first and then pops.
+        """
+        drawn, targets = super().examples(n, batch_size, seed, step, lengths, None, None, False, alike)
+        operations, leaves = drawn["symbols"], max(n, leaves or n)
+        if answers is None or answers >= n:
+            return self._on_empty_leaves(operations, leaves), targets
+        fold = tf.random.fold_in(tf.cast(tf.stack([seed, step]), tf.int64), leaves)
+        held, filled, asked, targets = _midway(self, operations, drawn["lengths"], targets, leaves, answers, fold)
+        return self._on_empty_leaves(asked, leaves) | {"held": held, "filled": filled}, targets
 
     def inputs(self, symbols, lengths):
         return self._on_empty_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
@@ -30,7 +42,10 @@ class Structure(Task):
     def compose(self, n, lengths, seed, alike):
         arguments, _ = super().compose(n, lengths, seed, False)
         m, place = lengths[:, None], tf.range(n)
-        wishes = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m) <= place
+        chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
+        if alike:
+            chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, m // 2, chance)
+        wishes = chance <= place
 
         def operate(before, wish):
             left, _ = before
@@ -45,20 +60,52 @@ class Structure(Task):
         """Return ``[batch, m]`` ints: of all that was pushed by ``symbols[batch, m, b]``, a POP takes the highest."""
         raise NotImplementedError
 
-    def targets(self, symbols, lengths):
-        place, ranks = tf.range(symbols.shape[1]), self.ranks(symbols)
-        inside = tf.sequence_mask(lengths, symbols.shape[1])
-        pops = symbols[..., 0] > 0
+    def run(self, symbols):
+        """Do the operations ``symbols[batch, m, b]``.
+
+        Returns:
+            ``top[batch, m]``, which of them a POP would undo in the place of each, and ``there[batch, m, m]``, bools,
+            what is there before it, by the operation that pushed it.
+        """
+        place, ranks, pops = tf.range(symbols.shape[1]), self.ranks(symbols), symbols[..., 0] > 0
 
         def operate(before, t):
-            there, _ = before
+            there = before[2]
             top = tf.argmax(tf.where(there, ranks, -1), axis=1, output_type=tf.int32)
             pop, at_top = tf.gather(pops, t, axis=1)[:, None], place == top[:, None]
-            return tf.where(pop, there & ~at_top, there | (place == t)), top
+            return top, there, tf.where(pop, there & ~at_top, there | (place == t))
 
-        start = tf.zeros_like(pops), tf.zeros_like(lengths)
-        top = tf.transpose(tf.scan(operate, place, start)[1])
-        return tf.where((pops & inside)[..., None], tf.gather(symbols[..., -5:], top, batch_dims=1), -1.0)
+        nothing = tf.zeros_like(pops)
+        top, there, _ = tf.scan(operate, place, (tf.zeros_like(place[0] + ranks[:, 0]), nothing, nothing))
+        return tf.transpose(top), tf.transpose(there, [1, 0, 2])
+
+    def targets(self, symbols, lengths):
+        judged = (symbols[..., 0] > 0) & tf.sequence_mask(lengths, symbols.shape[1])
+        answers = tf.gather(symbols[..., -5:], self.run(symbols)[0], batch_dims=1)
+        return tf.where(judged[..., None], answers, -1.0)
+
+    def pop(self):
+        """Return ``[b]``, the symbol of POP."""
+        return np.eye(1, self.symbol_width, dtype="float32")[0]
+
+    def push(self, *arguments):
+        """Return ``[b]``, the symbol of a PUSH of ``arguments``.
+
+        Args:
+            arguments: ints, in the order of `columns`: ``value``, or ``priority, value``.
+
+        Raises:
+            ValueError: not as many as a PUSH has, or one that its bits cannot hold.
+        """
+        columns = dict(list(self.columns.items())[1:])
+        if len(arguments) != len(columns):
+            raise ValueError(f"push: got {len(arguments)} arguments; expected {', '.join(columns)}")
+        bits = "0"
+        for (name, width), number in zip(columns.items(), arguments, strict=True):
+            if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 0 <= number < 2**width:
+                raise ValueError(f"{name}: got {number!r}; expected {width} bits, 0 to {2**width - 1}")
+            bits += f"{number:0{width}b}"
+        return np.array([*map(int, bits)], "float32")
 
     def problem(self, symbols):
         left = np.cumsum(np.where(symbols[:, 0], -1, 1))
@@ -66,6 +113,20 @@ class Structure(Task):
             return f"pops at operation {int(np.argmax(left < 0))}, where nothing is left"
         if symbols[symbols[:, 0] == 1, 1:].any():
             return "has a POP with arguments; expected zeros"
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _midway(task, operations, lengths, targets, leaves, answers, seed):
+    """What is held before some operation of each input, which leaves hold it, and the next operations and targets."""
+    first = uniform(lengths.shape, seed, 0 * lengths, tf.maximum(lengths - answers, 0) + 1)
+    there = tf.gather(task.run(operations)[1], first, batch_dims=1)
+    count = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
+    order = tf.argsort(tf.where(there, 0, 1), stable=True)
+    filled = tf.pad(some_leaves(count, leaves - answers, seed), [[0, 0], [0, answers]])
+    number = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, 0)
+    held = tf.gather(operations, tf.gather(order, number, batch_dims=1), batch_dims=1)
+    asked = first[:, None] + tf.range(answers)
+    return held, filled, tf.gather(operations, asked, batch_dims=1), tf.gather(targets, asked, batch_dims=1)
 
 
 class Stack(Structure):
