@@ -90,7 +90,7 @@ class Pretrained:
         """Return an empty `LiveStructure` of n leaves.
 
         Raises:
-            ValueError: the task is no data structure, n is no power of two, or its tree needs more memory than there is.
+            ValueError: the task is no data structure, n is no power of two, or its tree does not fit.
         """
         if not isinstance(self.task, Structure):
             raise ValueError(f"task: {self.task.name} has no operations; expected one of {', '.join(STRUCTURES)}")

@@ -182,11 +182,11 @@ RECIPES = {
 # best of `RATES`; the others are not trained yet.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [
-    ("reverse", 0.03, 0.01),
+    ("reverse", 0.03, 0.03),
     ("search", 0.01, 0.01),
     ("merge", 0.01, 0.01),
     ("sort", 0.03, 0.01),
-    ("add", 0.03, 0.01),
+    ("add", 0.03, 0.03),
 ]:
     for model, rate in (("lstm", lstm), ("lstm+a", with_attention)):
         RECIPES[f"{name}-{model}"] = dataclasses.replace(

@@ -8,9 +8,9 @@ from test_memory import memory_of
 
 from hamlib.models import HAM, Online, RawHAM, visits
 from hamlib.pretrained import LiveStructure
+from hamlib.recipes import Recipe
 from hamlib.tasks import STRUCTURES, get_task
 from hamlib.training import build
-from hamlib.recipes import Recipe
 
 
 def two_accesses():
@@ -56,7 +56,7 @@ def untrained(name):
 
 @pytest.mark.parametrize("name", [kind.name for kind in STRUCTURES])
 def test_one_operation_after_the_other_is_the_batch(name):
-    """Answers, paths and nodes of `Online` are those of the model's walk and of NumPy loops, and only a path changes."""
+    """Answers, paths and nodes are those of the walk and of NumPy loops, and only a path changes."""
     model, (inputs, _) = untrained(name), get_task(name).examples(16, 1, 0, 0)
     online = Online(model, 16)
     nodes = reference.join_above(model.memory, np.zeros((32, 32)))
