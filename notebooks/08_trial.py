@@ -198,7 +198,7 @@ task = get_task("smallest")
 batches = stream(task, 4, BY_TRIAL.batch_size, 0, 0, BY_TRIAL.lengths(4))
 history = finishing.fit(batches, steps_per_epoch=BY_TRIAL.steps, epochs=BY_TRIAL.epochs, shuffle=False, verbose=0)
 
-# %%
+# %% tags=["slow"]
 fresh, answers = task.examples(4, 10_000, seed=1, step=0, lengths=(1, 4))
 
 

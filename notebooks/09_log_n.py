@@ -111,7 +111,7 @@ for n, ours, theirs in zip(sizes, tree_us, flat_us):
     print(f"n = {n:>7,}: tree {ours:>6.1f} µs   flat attention {theirs:>9,.1f} µs   ratio {theirs / ours:>7,.1f}")
 
 
-# %%
+# %% tags=["slow"]
 def draw_times():
     figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     ax.plot(sizes, flat_us, "s--", color="#D55E00", label="flat soft attention, Θ(n)")
@@ -153,7 +153,7 @@ print(f"decisions: {n * 16:,}   leaves not visited when a stable sort would: {(l
 # Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` does it for
 # a million, and counts.
 
-# %%
+# %% tags=["slow"]
 started = time.perf_counter()
 np.argsort(keys, kind="stable")
 numpys = (time.perf_counter() - started) * 1e3

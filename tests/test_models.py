@@ -128,10 +128,9 @@ def test_what_is_computed_again_gives_the_same_gradient(make):
     def gradient(training):
         with tf.GradientTape() as tape:
             y = tf.reduce_sum(tf.square(model(inputs, training=training)))
-        return tape.gradient(y, model.trainable_variables)
+        return [tf.convert_to_tensor(g) for g in tape.gradient(y, model.trainable_variables)]  # none is None
 
     plain = gradient(False)
-    assert all(g is not None for g in plain)
     ways = [gradient, tf.function(gradient), tf.function(gradient, jit_compile=True)]
     for again in [way(True) for way in ways]:
         for ours, theirs in zip(again, plain, strict=True):
