@@ -140,4 +140,4 @@ def test_midway(name, n, leaves, answers):
             elif answer[0] >= 0:
                 assert TAKE[name](left)[-5:] == answer.astype(int).tolist()
                 judged += 1
-    assert judged > 10 and filled.any(axis=0).sum() > leaves // 2
+    assert judged > 10 and filled.any(axis=0).sum() >= (leaves - answers) // 2
