@@ -99,7 +99,9 @@ def test_the_ledger_still_holds(name):
         for n, (lengths, *_) in tests.items():
             if n <= 1024:
                 wrong, examples = figures[attention][str(n)]
-                enough = min(examples, 500 if n < 1024 else 100)
+                # 2,500 where that costs little: of sort-lstm 500 lie 2.9 standard errors off, 10,000 agree with the ledger
+                cheap = 2500 if shipped.card["recipe"]["memory"] is None else 500
+                enough = min(examples, cheap if n < 1024 else 100)
                 again = wrong_rate(shipped.model, shipped.task, n, enough, 1, attention, lengths)
                 low, high = again.interval
                 assert low <= 100 * (1 - wrong / examples) <= high + 1e-9
