@@ -99,7 +99,7 @@ def test_the_ledger_still_holds(name):
         for n, (lengths, *_) in tests.items():
             if n <= 1024:
                 wrong, examples = figures[attention][str(n)]
-                # 2,500 where that costs little: of sort-lstm 500 lie 2.9 standard errors off, 10,000 agree with the ledger
+                # 2,500 where that costs little: 500 of sort-lstm lie 2.9 standard errors off, 10,000 agree
                 cheap = 2500 if shipped.card["recipe"]["memory"] is None else 500
                 enough = min(examples, cheap if n < 1024 else 100)
                 again = wrong_rate(shipped.model, shipped.task, n, enough, 1, attention, lengths)
