@@ -91,13 +91,16 @@ def test_a_structure_counts_and_refuses():
     ]:
         with pytest.raises(ValueError, match=message):
             queue.push(*bad)
+    np.testing.assert_array_equal(queue.memory.nodes, nodes)
     assert len(queue) == 2 and 0 <= queue.pop() < 32 and len(queue) == 1  # 100 has gone, 3 has not
     queue.push(100, 2)
     queue.push(50, 2)
+    assert not np.array_equal(queue.memory.nodes, nodes)
+    nodes = queue.memory.nodes.numpy()
     with pytest.raises(ValueError, match="push: the priority-queue is full; 4 were pushed onto 4 leaves"):
         queue.push(51, 2)
     assert len(queue) == 3 and queue.path[0] == 1 and 4 <= queue.path[-1] < 8
-    assert not np.array_equal(queue.memory.nodes, nodes)
+    np.testing.assert_array_equal(queue.memory.nodes, nodes)
 
 
 @pytest.mark.parametrize(
