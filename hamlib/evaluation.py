@@ -85,14 +85,17 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
 # -- the ledger ------------------------------------------------------------------------------------
 
 FIVE = ("reverse", "search", "merge", "sort", "add")  # the tasks of Table 1
+THREE = ("stack", "queue", "priority-queue")  # of Table 2
 # What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that ships,
 # chosen before any was trained.
 ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}} | {
     task: {task: "LSTM+DHAM", f"{task}-lstm": "LSTM", f"{task}-lstm+a": "LSTM+A"} for task in FIVE
 }
 ROWS["sort"]["raw-sort"] = "raw DHAM, no LSTM"
+ROWS |= {task: {task: "raw HAM"} for task in THREE}
 SEEDS = {"smallest": (0, 1, 2, 3, 4), "smallest-2016": (0, 1, 2, 3, 4), "raw-sort": (0, 1, 2)}
-SEEDS |= {name: (0, 1, 2) if name == task else (0,) for task in FIVE for name in ROWS[task] if name not in SEEDS}
+SEEDS |= {task: (0, 1, 2) for task in (*FIVE, *THREE)}
+SEEDS |= {f"{task}-{model}": (0,) for task in FIVE for model in ("lstm", "lstm+a")}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
 TESTS = {"smallest": {n: (None, examples, examples) for n, examples in FULL.items()}} | {
@@ -100,6 +103,9 @@ TESTS = {"smallest": {n: (None, examples, examples) for n, examples in FULL.item
     task: {32: ((TASKS[task].shortest, 32), 2500, 2500), 128: ((65, 128), 2500, 2500), 1024: ((513, 1024), 0, 500)}
     for task in FIVE
 }
+# Sec. 4.3: as many operations as leaves. There are 128 priorities, and no more.
+TESTS |= {task: {32: (None, 2500, 2500), 128: (None, 2500, 2500), 1024: (None, 0, 500)} for task in THREE}
+del TESTS["priority-queue"][1024]
 TESTS["merge"][32] = ((TASKS["merge"].shortest, 32), 2500, 10_000)  # 2,500 gave from 9 to 22 wrong, by their seed
 PUBLISHED = {
     "smallest": [
@@ -121,6 +127,11 @@ for task, test, longer in [
     PUBLISHED[task] = [
         {"label": f"{model}, published", "source": "Table 1", "right": {32: 100 - a, 128: 100 - b}}
         for model, a, b in zip(("LSTM", "LSTM+A", "LSTM+HAM"), test, longer, strict=True)
+    ]
+# Table 2: in the test, and for 4 times as many operations.
+for task, test, longer in [("stack", 0, 0), ("queue", 0, 0), ("priority-queue", 0.08, 0.2)]:
+    PUBLISHED[task] = [
+        {"label": "raw HAM, published", "source": "Table 2", "right": {32: 100 - test, 128: 100 - longer}}
     ]
 
 
@@ -210,22 +221,23 @@ def _over_seeds(row, attention):
     return {n: (statistics.median(v), min(v), max(v)) for n, v in figures.items()}
 
 
-def table_1_rows(n):
-    """Return Table 1 at one n, published and ours, by model.
+def tasks_rows(tasks, n):
+    """Return the figures of some tasks at one n, published and ours, by model: Table 1 or 2.
 
     Args:
+        tasks: `FIVE` or `THREE`.
         n: 32, the test; 128, inputs 2 to 4 times longer; or 1,024.
 
     Returns:
         a list of ``(label, {task: (median, low, high)})``, *wrong* sequences in percent, as the paper prints them.
     """
     rows = {}
-    for task in FIVE:
+    for task in tasks:
         for label, figures in ledger_rows(task) if task in ledger()["tasks"] else published_rows(task):
             if n in figures:
                 middle, low, high = figures[n]
                 rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
-    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "raw DHAM"]
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "raw DHAM", "raw HAM"]
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
 
 
@@ -240,7 +252,7 @@ def table_text(rows, markdown=False, head="% right"):
     """Write a table in columns.
 
     Args:
-        rows: as `ledger_rows` or `table_1_rows` returns them.
+        rows: as `ledger_rows` or `tasks_rows` returns them.
         markdown: whether to write it as Markdown rather than as plain text.
         head: what the figures are, ``"% right"`` or ``"% wrong"``.
 
@@ -293,11 +305,11 @@ def draw_table(rows, title=""):
     return figure
 
 
-def draw_table_1(rows, title=""):
-    """Draw Table 1 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
+def draw_tasks(rows, title=""):
+    """Draw Table 1 or 2 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
 
     Args:
-        rows: as `table_1_rows` returns them.
+        rows: as `tasks_rows` returns them.
         title: what stands above.
 
     Returns:

@@ -58,6 +58,8 @@ PRESETS = {
     ),
     # "book" with a SEARCH that can compare a node with the query.
     "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
+    # For the data structures: a leaf holds what the last operation left there, and nothing older.
+    "book-replace": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, replaces=True),
 }
 
 
@@ -206,6 +208,8 @@ class TreeMemory(keras.layers.Layer):
             leaves at once, which no path can; under noise, only what is decided gets through.
         forget: WRITE's first biases, of T, and with a minus of H: how much it empties a leaf before anything is
             learned; 0 in the paper.
+        replaces: whether WRITE is H alone, and H sees the query alone. Nothing of what stood in a leaf is left, so
+            that one leaf cannot hold the last two or three things written to it. Not in the paper.
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
@@ -229,6 +233,7 @@ class TreeMemory(keras.layers.Layer):
         join_noise=0.0,
         search_noise=0.0,
         forget=0.0,
+        replaces=False,
         writable=True,
         **kwargs,
     ):
@@ -256,6 +261,7 @@ class TreeMemory(keras.layers.Layer):
                 join_noise=join_noise,
                 search_noise=search_noise,
                 forget=forget,
+                replaces=replaces,
                 writable=writable,
             )
         )
@@ -263,14 +269,15 @@ class TreeMemory(keras.layers.Layer):
         self.writable = writable
 
         node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
-        gate = dict(query_width=query_width, hidden=write_hidden, activation="sigmoid")
+        write = dict(hidden=write_hidden, activation="sigmoid")
+        sees = (query_width, node_width) if replaces else (node_width, node_width, query_width)
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
         self.join_units = 2 * node_width + 1 if join_copies else node_width  # H, T and g, or the value itself
         self.join = MLP(2 * node_width, self.join_units, hidden=join_hidden, noise=join_noise, **node)
         ask = dict(query_width=query_width, hidden=search_hidden, noise=search_noise)
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
-        self.write_gate = MLP(node_width, node_width, **gate) if writable else None  # T
-        self.write_value = MLP(node_width, node_width, **gate) if writable else None  # H
+        self.write_gate = MLP(*sees, **write) if writable and not replaces else None  # T
+        self.write_value = MLP(*sees, **write) if writable else None  # H
         for mlp, bias in (self.write_gate, forget), (self.write_value, -forget):
             if mlp:
                 (mlp.last or mlp.first).bias.assign(bias * np.ones(node_width))
@@ -469,7 +476,9 @@ class TreeMemory(keras.layers.Layer):
         return ops.concatenate(values, axis=1)
 
     def written(self, leaves, query):
-        """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``."""
+        """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``; where it replaces, H."""
+        if self.config["replaces"]:
+            return ops.broadcast_to(self.write_value(query[:, None]), ops.shape(leaves))
         gate = self.write_gate(leaves, query)
         return gate * self.write_value(leaves, query) + (1 - gate) * leaves
 

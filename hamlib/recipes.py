@@ -27,6 +27,7 @@ class Recipe:
             code) or ``"binary_crossentropy"``; or ``"reinforce"``, for paths that are drawn (Sec. 3.3).
         discount: γ of ``"reinforce"``.
         entropy: α of ``"reinforce"`` in the first epoch and in the last; it falls exponentially between.
+        samples: of ``"reinforce"``, how many paths are drawn for each input of a batch.
         sizes: n of each stage of the curriculum; one for no curriculum.
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
@@ -55,6 +56,7 @@ class Recipe:
     loss: str = "mean_squared_error"
     discount: float = 0.9
     entropy: tuple = (0.01, 0.0001)
+    samples: int = 1
     sizes: tuple = (8,)
     mixed: bool = False
     lessons: tuple = ()
@@ -184,8 +186,8 @@ RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [
     ("reverse", 0.03, 0.03),
     ("search", 0.01, 0.01),
-    ("merge", 0.01, 0.01),
-    ("sort", 0.03, 0.01),
+    ("merge", 0.01, 0.03),
+    ("sort", 0.03, 0.03),
     ("add", 0.03, 0.03),
 ]:
     for model, rate in (("lstm", lstm), ("lstm+a", with_attention)):

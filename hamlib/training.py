@@ -60,7 +60,7 @@ def compile_model(model, recipe, jit_compile=True):
     falling = keras.optimizers.schedules.ExponentialDecay(first, recipe.epochs * recipe.steps, last / first)
     model.compile(
         keras.optimizers.Adam(falling, global_clipnorm=recipe.clip),
-        Reinforce(recipe.discount, recipe.entropy[0]) if recipe.loss == "reinforce" else loss,
+        Reinforce(recipe.discount, recipe.entropy[0], recipe.samples) if recipe.loss == "reinforce" else loss,
         metrics=[wrong],
         jit_compile=jit_compile,
         steps_per_execution=max(1, recipe.steps // 10),  # ten calls an epoch: Keras costs time for each
@@ -68,7 +68,7 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, **more):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, samples=1, **more):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
@@ -76,6 +76,7 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, **mor
         n, batch_size, seed, lesson, more: as in `Task.examples`.
         first_step: the step of the first batch.
         decoys: whether the inputs come with the task's ``decoys``.
+        samples: how often each input of a batch stands in it, one after the other.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
@@ -86,7 +87,7 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, **mor
         inputs, targets = task.examples(n, batch_size, seed, step, *lesson, **more)
         if decoys:
             inputs["decoys"] = task.decoys(inputs["symbols"], tf.stack([tf.constant(seed, tf.int64), step]))
-        return inputs, targets
+        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), (inputs, targets))
 
     return steps.map(draw).prefetch(16)
 
@@ -312,7 +313,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):
-        aids = dict(alike=recipe.alike, decoys=recipe.decoys) if purpose == "train" else {}
+        aids = dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples) if purpose == "train" else {}
         purpose_seed = stream_seed(seed, purpose)
         return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, **aids)
 

@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_frames, show
-from hamlib.evaluation import FIVE, draw_table_1, table_1_rows, table_text
+from hamlib.evaluation import FIVE, draw_tasks, tasks_rows, table_text
 from hamlib.pretrained import load_pretrained, names
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -223,10 +223,10 @@ TITLES = {32: "Test: lengths up to 32", 128: "Longer: lengths 65 to 128", 1024: 
 
 
 def show_table(n):
-    rows = table_1_rows(n)
+    rows = tasks_rows(FIVE, n)
     print(table_text(rows, head="% wrong"))
     words = "; ".join(f"{label}: " + ", ".join(f"{task} {v[0]:.2f}" for task, v in row.items()) for label, row in rows)
-    show(draw_table_1(rows, TITLES[n]), f"Heat-map of wrong sequences in percent. {words}")
+    show(draw_tasks(rows, TITLES[n]), f"Heat-map of wrong sequences in percent. {words}")
 
 
 show_table(32)

@@ -17,7 +17,7 @@ if importlib.util.find_spec("hamlib") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %%
-from hamlib.evaluation import ledger, ledger_rows, table_1_rows, table_text
+from hamlib.evaluation import FIVE, THREE, ledger, ledger_rows, table_text, tasks_rows
 
 # %% [markdown]
 # ## Right sequences, in percent
@@ -36,7 +36,16 @@ for task in ledger()["tasks"]:
 
 # %%
 for n in (32, 128, 1024):
-    print(f"n = {n:,}\n{table_text(table_1_rows(n), head='% wrong')}\n")
+    print(f"n = {n:,}\n{table_text(tasks_rows(FIVE, n), head='% wrong')}\n")
+
+# %% [markdown]
+# ## Table 2, in wrong sequences
+#
+# As many operations as leaves: 32, the test; 128; and 1,024.
+
+# %%
+for n in (32, 128, 1024):
+    print(f"n = {n:,}\n{table_text(tasks_rows(THREE, n), head='% wrong')}\n")
 
 # %% [markdown]
 # ## Every run

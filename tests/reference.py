@@ -77,6 +77,8 @@ def attend_hard(memory, nodes, query):
 
 
 def written(memory, leaf, query):
+    if memory.config["replaces"]:
+        return mlp(memory.write_value, query)
     gate = mlp(memory.write_gate, leaf, query)
     return gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf
 

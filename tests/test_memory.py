@@ -71,6 +71,17 @@ def test_a_leaf_that_is_forgotten_is_empty(write_hidden):
     np.testing.assert_allclose(leaves[[0, 1], [0, 5]], 0, atol=1e-5)
 
 
+@pytest.mark.parametrize("attention", ["soft", "hard"])
+def test_a_leaf_that_is_replaced_keeps_nothing(attention):
+    memory = TreeMemory(4, 6, 5, replaces=True)
+    where = np.eye(8, dtype="float32")[[0, 5]] if attention == "soft" else np.int32([[1, 2, 4, 8], [1, 3, 6, 13]])
+    query, nodes = queries(memory, 2), np.random.default_rng(0).normal(size=(2, 16, 6)).astype("float32")
+    leaves = [np.asarray(memory.write(values, where, query))[:, 8:] for values in (nodes, 1 - nodes)]
+    for row, leaf in ((0, 0), (1, 5)):
+        np.testing.assert_array_equal(leaves[0][row, leaf], leaves[1][row, leaf])
+        np.testing.assert_array_equal(np.delete(leaves[0][row], leaf, 0), np.delete(nodes[row, 8:], leaf, 0))
+
+
 def test_golden_values():
     """A fixed memory gives fixed numbers: guards against a change of meaning that is right with itself."""
     memory = memory_of("paper")

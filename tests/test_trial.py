@@ -135,15 +135,15 @@ def estimates(trial, loss, model, rounds=200, copies=64):
     return np.stack([flat(once()) for _ in range(rounds)])
 
 
-@pytest.mark.parametrize("baseline", [0.0, 3.0])
-def test_the_estimator_is_right_in_the_mean(baseline):
+@pytest.mark.parametrize("baseline, samples", [(0.0, 1), (3.0, 1), (3.0, 4)])
+def test_the_estimator_is_right_in_the_mean(baseline, samples):
     """Its mean lies within the standard error of the gradient from all 16 paths, whatever the baseline."""
     model = ham()
     trial = Trial(model)
     trial.baseline.bias.assign([baseline])
     trial.baseline.kernel.assign(0 * trial.baseline.kernel)
     expected = exact(model, *batch(model, 16), alpha=0.1)
-    found = estimates(trial, Reinforce(discount=1.0, entropy=0.1), model)
+    found = estimates(trial, Reinforce(discount=1.0, entropy=0.1, samples=samples), model)
     error = (found.mean(0) - expected) / (found.std(0) / np.sqrt(len(found)) + 1e-6)
     assert (abs(error) < 5).all() and np.sqrt((error**2).mean()) < 1.5
     assert abs(expected).max() > 0.05 and found.std(0).max() > 0
@@ -157,10 +157,10 @@ def test_the_baseline_lowers_the_variance():
     answers = np.asarray(trial(inputs, training=True))[..., :2]
     reward = ((answers > 0.5) == (np.asarray(targets) > 0.5)).sum(-1).mean()  # of one access, in bits
     variances = []
-    for bias in (0.0, reward):
+    for bias, samples in ((0.0, 1), (reward, 1), (0.0, 8)):
         trial.baseline.bias.assign([bias])
-        variances.append(estimates(trial, Reinforce(discount=0.0), model).var(0).sum())
-    assert variances[1] < 0.7 * variances[0]
+        variances.append(estimates(trial, Reinforce(discount=0.0, samples=samples), model).var(0).sum())
+    assert max(variances[1:]) < 0.7 * variances[0]
 
 
 def test_the_baseline_learns_the_mean_return():
@@ -199,6 +199,13 @@ def test_discounted_returns():
     np.testing.assert_allclose(loss(targets, np.concatenate([answers, told], axis=-1)), expected, rtol=1e-5)
 
 
+def test_returns_beside_the_others():
+    """Of three paths for each of two inputs, one is judged by how much better it is than the other two."""
+    returns = np.array([[1, 0], [4, 0], [7, 3], [0, 0], [0, 0], [6, 0]], "float32")
+    expected = [[-4.5, -1.5], [0, -1.5], [4.5, 3], [-3, 0], [-3, 0], [6, 0]]
+    np.testing.assert_allclose(Reinforce(samples=3)._beside_the_others(returns), expected)
+
+
 def test_at_any_other_time_the_most_probable_path():
     model = ham()
     inputs, _ = batch(model, 3)
@@ -212,6 +219,8 @@ def test_at_any_other_time_the_most_probable_path():
         (dict(discount=float("nan")), "discount: got nan"),
         (dict(entropy=-1), "entropy: got -1; expected α of at least 0"),
         (dict(entropy=float("nan")), "entropy: got nan"),
+        (dict(samples=0), "samples: got 0; expected a positive integer"),
+        (dict(samples=2.0), "samples: got 2.0"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -194,8 +194,7 @@ class RawHAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
             ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T. With
-            ``held[batch, n, l]``, the ``filled`` leaves are as WRITE leaves an empty one after these queries.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 
@@ -220,12 +219,6 @@ class RawHAM(_TreeModel):
 
     def _start(self, inputs, noise):
         queries, states = super()._start(inputs, noise)
-        if "held" in inputs:  # as WRITE leaves them behind
-            leaves = ops.zeros_like(states[0][:, inputs["held"].shape[1] :])
-            asked = ops.reshape(inputs["held"], (-1, self.memory.query_width))
-            wrote = self.memory.written(ops.reshape(leaves, (-1, 1, self.memory.node_width)), asked)
-            leaves = ops.where(inputs["filled"][..., None], ops.reshape(wrote, ops.shape(leaves)), 0.0)
-            states = [self.memory.join_all(leaves, noise)]
         if queries.shape[2] == 0:
             queries = queries @ ops.zeros((0, self.memory.query_width))
         return queries, states

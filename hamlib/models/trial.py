@@ -146,25 +146,32 @@ class Reinforce(keras.losses.Loss):
     where the second term trains only π, the third only b. Nothing is said of accesses after the last judged bit, nor,
     but for the first term, of paths that were not drawn.
 
+    With ``samples`` K > 1, each input stands K times in a row in the batch, and b_k is the mean R_k of its other
+    K - 1 paths (Kool et al. 2019; not in the paper): a path is blamed for its decisions, not for a hard input. Then
+    the third term trains nothing.
+
     Args:
         discount: γ, in [0, 1].
         entropy: α at first, at least 0; `alpha` is a variable, which may fall.
+        samples: K, paths drawn for each input.
 
     Raises:
         ValueError: an argument out of its range.
     """
 
-    def __init__(self, discount=0.9, entropy=0.0, **kwargs):
+    def __init__(self, discount=0.9, entropy=0.0, samples=1, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= discount <= 1:
             raise ValueError(f"discount: got {discount!r}; expected γ in [0, 1]")
         if not 0 <= entropy < float("inf"):
             raise ValueError(f"entropy: got {entropy!r}; expected α of at least 0")
-        self.discount, self.entropy = discount, entropy
+        if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+            raise ValueError(f"samples: got {samples!r}; expected a positive integer")
+        self.discount, self.entropy, self.samples = discount, entropy, samples
         self.alpha = tf.Variable(entropy, trainable=False, dtype=tf.float32)
 
     def get_config(self):
-        return super().get_config() | dict(discount=self.discount, entropy=self.entropy)
+        return super().get_config() | dict(discount=self.discount, entropy=self.entropy, samples=self.samples)
 
     def call(self, targets, outputs):
         width, steps = targets.shape[2], targets.shape[1]
@@ -184,6 +191,12 @@ class Reinforce(keras.losses.Loss):
         at_last = ops.cast(place % accesses == accesses - 1, "float32")  # only the last of η accesses is answered
         returns = ops.stop_gradient(ops.repeat(right, accesses, axis=1) * at_last) @ ops.transpose(weigh)
         asked = ops.repeat(ops.max(judged, axis=-1), accesses, axis=1) @ ops.cast(ops.transpose(after >= 0), "float32")
-        error = returns - baseline
+        error = returns - baseline if self.samples == 1 else self._beside_the_others(returns)
         costs = -ops.stop_gradient(error) * log_path + error**2 + self.alpha * undecided
         return bits + ops.sum(ops.where(asked > 0, costs, 0.0), axis=1)
+
+    def _beside_the_others(self, returns):
+        """``returns[batch, K]`` less the mean of those of the other paths that were drawn for the same input."""
+        drawn = ops.reshape(returns, (-1, self.samples, returns.shape[1]))
+        others = (ops.sum(drawn, axis=1, keepdims=True) - drawn) / (self.samples - 1)
+        return ops.reshape(drawn - others, ops.shape(returns))

@@ -212,11 +212,7 @@ class Task:
 # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
 @tf.function(jit_compile=True, autograph=False)
 def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
-    seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
-    pair = tf.gather(pairs, uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
-    m = uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
-    symbols, m = task.compose(n, m, seeds[2], alike)
-    symbols = symbols * tf.sequence_mask(m, n, tf.float32)[..., None]
+    symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, alike)
     inputs, targets = {"symbols": symbols, "lengths": m}, task.targets(symbols, m)
     if leaves is not None:
         inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
@@ -229,6 +225,15 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
             inputs["skipped"] = tf.fill([batch_size], first)
         targets = tf.gather(targets, first + tf.range(answers), axis=1)
     return inputs, targets
+
+
+def drawn(task, n, batch_size, seed, pairs, *aids):
+    """What a batch says: ``symbols[batch, n, b]``, zeros past the first ``m[batch]``, and seeds for what is left."""
+    seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
+    pair = tf.gather(pairs, uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
+    m = uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
+    symbols, m = task.compose(n, m, seeds[2], *aids)
+    return symbols * tf.sequence_mask(m, n, tf.float32)[..., None], m, seeds
 
 
 def some_leaves(m, leaves, seed):

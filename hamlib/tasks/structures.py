@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from hamlib.tasks.base import Task, numbers, some_leaves, uniform
+from hamlib.memory import check_power_of_two
+from hamlib.tasks.base import Task, drawn, numbers, uniform
 
 
 class Structure(Task):
@@ -16,21 +17,18 @@ class Structure(Task):
     answer_columns = {"value": 5}
 
     def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, alike=False):
-        """Draw a batch as `Task.examples` does; n operations, on ``leaves`` leaves (default: n), at first empty.
+        """Draw a batch as `Task.examples` does: n operations on ``leaves`` leaves (default: n), at first empty.
 
-        With ``answers``, so many operations are asked, from anywhere: what was pushed before and not popped is
-        ``held[batch, leaves, b]`` by the leaves that are ``filled[batch, leaves]``, in the order of the pushes: by the
-        first ones in half of the batch, by any in the others. Behind them there is room for the rest.
+        On fewer leaves than operations, not more is pushed than there are leaves: a POP stands for a PUSH without one,
+        and an input ends where nothing is left to pop either.
 
-        With ``alike``, half of the batch pushes first and then pops.
+        With ``alike``, half of the batch pushes first, up to a random operation, and then pops.
         """
-        drawn, targets = super().examples(n, batch_size, seed, step, lengths, None, None, False, alike)
-        operations, leaves = drawn["symbols"], max(n, leaves or n)
-        if answers is None or answers >= n:
-            return self._on_empty_leaves(operations, leaves), targets
-        fold = tf.random.fold_in(tf.cast(tf.stack([seed, step]), tf.int64), leaves)
-        held, filled, asked, targets = _midway(self, operations, drawn["lengths"], targets, leaves, answers, fold)
-        return self._on_empty_leaves(asked, leaves) | {"held": held, "filled": filled}, targets
+        pairs = self.check_request(n, batch_size, lengths)
+        leaves = check_power_of_two(leaves or n, "leaves")
+        seed = tf.cast(tf.stack([seed, step]), tf.int64)
+        operations, targets = _draw(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), alike, leaves)
+        return self._on_empty_leaves(operations, leaves), targets
 
     def inputs(self, symbols, lengths):
         return self._on_empty_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
@@ -39,22 +37,25 @@ class Structure(Task):
         batch = operations.shape[0]
         return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
-    def compose(self, n, lengths, seed, alike):
+    def compose(self, n, lengths, seed, alike, leaves):
         arguments, _ = super().compose(n, lengths, seed, False)
         m, place = lengths[:, None], tf.range(n)
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
         if alike:
-            chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, m // 2, chance)
+            turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
+            chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, turn, chance)
         wishes = chance <= place
 
         def operate(before, wish):
-            left, _ = before
-            pop = wish & (left > 0)
-            return left + tf.where(pop, -1, 1), pop
+            left, pushed, _ = before
+            pop = (wish | (pushed == leaves)) & (left > 0)
+            return left + tf.where(pop, -1, 1), pushed + tf.where(pop, 0, 1), pop
 
-        start = tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
-        pops = tf.transpose(tf.scan(operate, tf.transpose(wishes), start)[1])[..., None]
-        return tf.concat([tf.cast(pops, tf.float32), tf.where(pops, 0.0, arguments[..., 1:])], axis=-1), lengths
+        start = tf.zeros_like(lengths), tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
+        _, pushed, pops = map(tf.transpose, tf.scan(operate, tf.transpose(wishes), start))
+        pops, there_is_room = pops[..., None], tf.reduce_sum(tf.cast(pushed <= leaves, tf.int32), axis=1)
+        operations = tf.concat([tf.cast(pops, tf.float32), tf.where(pops, 0.0, arguments[..., 1:])], axis=-1)
+        return operations, tf.minimum(lengths, there_is_room)
 
     def ranks(self, symbols):
         """Return ``[batch, m]`` ints: of all that was pushed by ``symbols[batch, m, b]``, a POP takes the highest."""
@@ -116,17 +117,9 @@ class Structure(Task):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _midway(task, operations, lengths, targets, leaves, answers, seed):
-    """What is held before some operation of each input, which leaves hold it, and the next operations and targets."""
-    first = uniform(lengths.shape, seed, 0 * lengths, tf.maximum(lengths - answers, 0) + 1)
-    there = tf.gather(task.run(operations)[1], first, batch_dims=1)
-    count = tf.reduce_sum(tf.cast(there, tf.int32), axis=1)
-    order = tf.argsort(tf.where(there, 0, 1), stable=True)
-    filled = tf.pad(some_leaves(count, leaves - answers, seed), [[0, 0], [0, answers]])
-    number = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, 0)
-    held = tf.gather(operations, tf.gather(order, number, batch_dims=1), batch_dims=1)
-    asked = first[:, None] + tf.range(answers)
-    return held, filled, tf.gather(operations, asked, batch_dims=1), tf.gather(targets, asked, batch_dims=1)
+def _draw(task, n, batch_size, seed, pairs, *aids):
+    operations, m, _ = drawn(task, n, batch_size, seed, pairs, *aids)
+    return operations, task.targets(operations, m)
 
 
 class Stack(Structure):
@@ -178,8 +171,8 @@ class PriorityQueue(Structure):
             raise ValueError(f"n: got {n}; there are 128 priorities, so at most 128 operations")
         return super().check_request(n, batch_size, lengths)
 
-    def compose(self, n, lengths, seed, alike):
-        symbols, lengths = super().compose(n, lengths, seed, alike)
+    def compose(self, n, lengths, seed, alike, leaves):
+        symbols, lengths = super().compose(n, lengths, seed, alike, leaves)
         batch = lengths.shape[0]
         some = tf.range(128) % 4 == 0  # the 32 of five bits
         if n > 32:
