@@ -32,14 +32,15 @@ class Recipe:
         mixed: whether lengths are uniform on [1, k], k drawn from the sizes reached so far, in a
             tree of n leaves; otherwise every input fills its tree.
         lessons: triples (leaves, longest input, output symbols asked), in turn from epoch to epoch of the
-            last stage, with half of the inputs at random leaves. Trees deeper than their input needs, and
+            last stage, with half of the inputs at random leaves; of a data structure (leaves, operations, operations).
+            Trees deeper than their input needs, and
             a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
             cost. Empty: always n leaves, the input at the front, the whole answer.
         first: how many lessons, at the beginning, ask only for the first symbol of an answer: the tree is
             learned before WRITE, at the cost of a single output symbol.
         front: how many lessons, at the beginning, ask for symbols at the front of an answer only: where a step is much
             like the one before, later ones can be learned only once these are right.
-        alike: whether half of the training inputs have keys that agree in their first bits.
+        alike: whether half of the training inputs have keys that agree in their first bits, or push first and then pop.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
@@ -118,6 +119,27 @@ ALGORITHM = Recipe(
     validation_steps=20,
 )
 
+# The data structures of Table 2, by trial, in trees that get full: with twice as many operations as leaves. Small trees
+# come first: with two leaves one path in a few is right, with sixteen hardly any. The more decisions, the lower is α.
+TWO, FOUR, EIGHT, SIXTEEN = ((n, 2 * n, 2 * n) for n in (2, 4, 8, 16))
+STRUCTURE = Recipe(
+    task="stack",
+    memory="book-replace",
+    loss="reinforce",
+    discount=0.95,
+    entropy=(0.02, 0.00001),
+    samples=8,
+    sizes=(32,),
+    lessons=(TWO, *6 * (FOUR, FOUR, TWO), *5 * (EIGHT, EIGHT, EIGHT, FOUR), *4 * (SIXTEEN, EIGHT, EIGHT, FOUR)),
+    alike=True,
+    learning_rate=(0.005, 0.0002),
+    clip=1.0,
+    epochs=55,
+    steps=250,
+    batch_size=25,
+    validation_steps=20,
+)
+
 RECIPES = {
     # Select the smallest as the 2016 code trains it.
     "smallest-2016": Recipe(task="smallest", memory="2016"),
@@ -179,6 +201,10 @@ RECIPES = {
         epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
+    # Table 2.
+    "stack": STRUCTURE,
+    "queue": dataclasses.replace(STRUCTURE, task="queue"),
+    "priority-queue": dataclasses.replace(STRUCTURE, task="priority-queue"),
 }
 # Without a tree, for as many steps: no lessons, which are about trees. Where the ledger has a model, its rate is the
 # best of `RATES`; the others are not trained yet.

@@ -6,7 +6,7 @@
 # Covers raw HAM, Sec. 4.3 and Table 2 of the paper: a memory that is told one operation after the other.
 #
 # **You will learn**
-# - how an empty tree becomes a data structure that was never programmed;
+# - how an empty tree becomes a data structure that nobody programmed;
 # - where it puts what is pushed, and how it finds it again;
 # - why soft training gets stuck here, and what drawn paths do about it.
 #
@@ -112,8 +112,8 @@ def visited(name, n=32, seed=3):
 
 
 def draw_visits():
-    figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharey=True, layout="constrained")
-    for ax, name in zip(axes, THREE):
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+    for ax, name in zip(axes, ("stack", "queue")):
         leaves, pops = visited(name)
         for these, mark, colour, label in ((~pops, "o", "#0072B2", "PUSH"), (pops, "x", "#D55E00", "POP")):
             ax.plot(np.flatnonzero(these), leaves[these], mark, color=colour, label=label, markersize=5)
@@ -121,7 +121,7 @@ def draw_visits():
         ax.grid(alpha=0.3)
     axes[0].set(ylabel="leaf")
     axes[0].legend()
-    return figure, "The leaf that each of 32 operations visits, for the three structures; pushes dots, pops crosses."
+    return figure, "The leaf that each of 32 operations visits, of a stack and of a queue; pushes are dots, pops crosses."
 
 
 show(*draw_visits())
@@ -173,32 +173,15 @@ for name, model in (("soft", soft), ("by trial", by_trial)):
 # %% [markdown]
 # ## Table 2, published beside ours
 #
-# Wrong sequences in percent; any wrong POP makes a sequence wrong. Ours: three seeds, median (lowest–highest), from the
-# ledger, trained on at most TRAINED leaves.
+# Wrong sequences in percent; one wrong POP makes a sequence wrong. Ours, from the ledger, are trained on at most 16 leaves,
+# and so far one seed each: the one that the recipe was made on. The priority queue is not learned well enough to be shown.
 
 # %%
-TITLES = {32: "32 operations, the test", 128: "128 operations, never seen in training", 1024: "1,024 operations, hard"}
+TITLES = {32: "The test: 32 operations", 128: "Longer: 128 operations", 1024: "Far beyond: 1,024 operations"}
 for n, title in TITLES.items():
     rows = tasks_rows(THREE, n)
     show(draw_tasks(rows, title), f"Heat-map of wrong sequences in percent: {title}.")
     print(table_text(rows, head="% wrong"))
-
-# %% [markdown]
-# ## A million leaves
-#
-# An operation changes log₂ n + 1 nodes of one tensor, in place, and nothing else is looked at. So a stack of a million leaves
-# answers about as fast as a small one.
-
-# %% tags=["slow"]
-for n in (2**10, 2**20):
-    stack, values = load_pretrained("stack").start(n), np.random.default_rng(0).integers(0, 32, 500).tolist()
-    stack.push(values.pop()), stack.pop()  # compiles the operation
-    started = time.perf_counter()
-    for value in values:
-        stack.push(value)
-    right = [stack.pop() for _ in values] == values[::-1]
-    each = (time.perf_counter() - started) / (2 * len(values)) * 1e3
-    print(f"n = {n:>9,}: {2 * len(values)} operations, {each:.1f} ms each, all right: {right}")
 
 # %% [markdown]
 # ## Exercises
@@ -215,8 +198,8 @@ def answers_of_a_stack(operations):
 with check("7.1"):
     assert answers_of_a_stack([1, 2, None, None]) == [2, 1], "what was pushed last comes first"
     assert answers_of_a_stack([1, None, 2, None]) == [1, 2], "what was popped is gone"
-    operations = [int(value) if value < 20 else None for value in np.random.default_rng(1).integers(0, 32, 60)]
-    live, learned, judged = load_pretrained("stack").start(64), [], []
+    operations = [int(value) if value < 20 else None for value in np.random.default_rng(1).integers(0, 32, 30)]
+    live, learned, judged = load_pretrained("stack").start(32), [], []
     for operation in operations:
         if operation is not None or len(live):
             live.push(operation) if operation is not None else learned.append(live.pop())
@@ -280,7 +263,7 @@ with check("7.2"):
 # ## Summary
 #
 # - Raw HAM is told one operation after the other; an access costs Θ(log n), however much it holds.
-# - Three data structures, one recipe: what differs is only what a POP is told to answer.
+# - A stack and a queue, one recipe: what differs is only what a POP is told to answer.
 # - Two leaves are the hard part. Drawn paths find the second one, soft attention does not.
 #
 # **Next:** [chapter 8](08_trial.ipynb), *Learning by trial*.
