@@ -93,7 +93,8 @@ def compare(name, n, steps=100, accesses=1):
     ours, theirs = median_times([loop(step, steps), loop(bare, steps * accesses)], steps)
     (eager,) = median_times([step], 1)
     print(
-        f"{name:<14} n = {n:>5,}, {accesses:>2} asked: step {ours:>9,.0f} µs | products {theirs:>9,.0f} µs, {ours / theirs:4.1f}x"
+        f"{name:<14} n = {n:>5,}, {accesses:>2} asked: step {ours:>9,.0f} µs"
+        f" | products {theirs:>9,.0f} µs, {ours / theirs:4.1f}x"
         f" | eager {eager:>9,.0f} µs, {eager / ours:5.1f}x",
         flush=True,
     )

@@ -206,13 +206,12 @@ RECIPES = {
     "queue": dataclasses.replace(STRUCTURE, task="queue"),
     "priority-queue": dataclasses.replace(STRUCTURE, task="priority-queue"),
 }
-# Without a tree, for as many steps: no lessons, which are about trees. Where the ledger has a model, its rate is the
-# best of `RATES`; the others are not trained yet.
+# Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [
     ("reverse", 0.03, 0.03),
     ("search", 0.01, 0.01),
-    ("merge", 0.01, 0.03),
+    ("merge", 0.03, 0.03),
     ("sort", 0.03, 0.03),
     ("add", 0.03, 0.03),
 ]:

@@ -64,37 +64,37 @@ stack.push(9)
 print("pop:", stack.pop(), " pop:", stack.pop(), " left:", len(stack))
 
 # %% [markdown]
-# Now with pictures. Under each leaf stands what we *know* to have been written there last; a leaf that a POP came to is
-# marked ×.
+# Now with pictures. In each leaf stands what we *know* to have been written there last, or × where a POP came last.
 
 
 # %%
 def play(name, operations, n=8):
-    """Do operations, ints to push or None to pop; return a frame for `draw_frames` after each."""
-    structure, labels, frames = load_pretrained(name).start(n), ["·"] * n, []
+    """Do operations, ints to push or None to pop; draw the tree after each."""
+    structure, labels, frames, words = load_pretrained(name).start(n), [" "] * 2 * n, [], []
     for operation in operations:
         said = f"push {operation}" if operation is not None else "pop"
         if operation is None:
             said += f" → {structure.pop()}"
         else:
-            structure.push(*np.atleast_1d(operation).tolist())
-        labels[structure.path[-1] - n] = "×" if operation is None else str(operation)
-        frames.append(dict(n=n, path=structure.path, leaf_labels=list(labels), title=said, node_labels=[" "] * 2 * n))
-    return frames
+            structure.push(operation)
+        labels[structure.path[-1]] = "×" if operation is None else str(operation)
+        frames.append(dict(path=structure.path, node_labels=list(labels), title=said))
+        words.append(f"{said} at leaf {structure.path[-1] - n}")
+    show(draw_frames(frames), f"A {name} of {n} leaves, {len(words)} trees: {', '.join(words)}.")
 
 
-show(draw_frames(play("stack", [3, 14, None, 15, 9, None, None, None])))
+play("stack", [3, 14, None, 15, 9, None, None, None])
 
 # %% [markdown]
 # The **queue** has the same tree, the same recipe and the same examples but for what a POP answers:
 
 # %%
-show(draw_frames(play("queue", [3, 14, None, 15, 9, None, None, None])))
+play("queue", [3, 14, None, 15, 9, None, None, None])
 
 # %% [markdown]
-# **What to notice.** Nobody told it where to put things. Both fill the leaves from one side, as a person would, and both
-# find the next free leaf by looking at log₂ n inner nodes. What differs is where a POP goes: to the end that was filled last,
-# or to the other one.
+# **What to notice.** Nobody told it where to put things. Each fills the leaves from one side, as a person would; which side is
+# chance. Both find the next free leaf by looking at log₂ n inner nodes. What differs is where a POP goes: to the end that was
+# filled last, or to the other one.
 #
 # ## Where do the operations go?
 #

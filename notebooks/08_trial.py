@@ -241,8 +241,8 @@ for n in (32, 256):
 # **What to notice.** By trial, what grows with n is making the first tree and an empty gradient for it, a few passes through
 # memory without a product. The accesses themselves cost Θ(log n).
 #
-# `python -m hamlib train smallest --recipe smallest-trial` picks the smallest of up to 32 by trial. Reverse, Sort and the data
-# structures are not trained that way yet.
+# `python -m hamlib train smallest --recipe smallest-trial` picks the smallest of up to 32 by trial. The stack and the queue of
+# [chapter 7](07_structures.ipynb) are learned that way, with several paths for each input; Reverse and Sort are not, yet.
 
 # %% [markdown]
 # ## Exercises

@@ -7,7 +7,7 @@ import reference
 from test_memory import memory_of
 
 from hamlib.models import HAM, Online, RawHAM, visits
-from hamlib.pretrained import LiveStructure
+from hamlib.pretrained import LiveStructure, load_pretrained
 from hamlib.recipes import Recipe
 from hamlib.tasks import STRUCTURES, get_task
 from hamlib.training import build
@@ -101,6 +101,23 @@ def test_a_structure_counts_and_refuses():
         queue.push(51, 2)
     assert len(queue) == 3 and queue.path[0] == 1 and 4 <= queue.path[-1] < 8
     np.testing.assert_array_equal(queue.memory.nodes, nodes)
+
+
+@pytest.mark.parametrize("name, take", [("stack", -1), ("queue", 0)])
+def test_the_shipped_structures_answer_as_a_list_does(name, take):
+    """The paper's test, streamed: five rows of 32 operations."""
+    draw, judged = np.random.default_rng(0), 0
+    for _ in range(5):
+        learned, right = load_pretrained(name).start(32), []
+        for t in range(32):
+            if right and draw.integers(32) < t:
+                assert learned.pop() == right.pop(take)
+                judged += 1
+            else:
+                right.append(int(draw.integers(32)))
+                learned.push(right[-1])
+        assert len(learned) == len(right)
+    assert judged > 50
 
 
 @pytest.mark.parametrize(

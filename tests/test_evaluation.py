@@ -5,6 +5,7 @@ from keras import ops
 from hamlib import evaluation
 from hamlib.evaluation import (
     FIVE,
+    THREE,
     Rate,
     draw_table,
     draw_tasks,
@@ -132,6 +133,12 @@ def test_table_1_is_the_papers():
         for n, figures in ((32, test), (128, longer)):
             for model, figure in zip(("LSTM", "LSTM+A", "LSTM+HAM"), figures, strict=True):
                 assert rows[n][f"{model}, published"][task] == pytest.approx((figure,) * 3)
+
+
+def test_table_2_is_the_papers():
+    test, longer = (dict(tasks_rows(THREE, n))["raw HAM, published"] for n in (32, 128))
+    assert [test[task][0] for task in THREE] == pytest.approx([0, 0, 0.08])
+    assert [longer[task][0] for task in THREE] == pytest.approx([0, 0, 0.2])
 
 
 def test_a_model_without_a_tree_is_measured_once(monkeypatch):
