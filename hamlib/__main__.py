@@ -103,7 +103,7 @@ def _train(options):
     recipe = _recipe_for(task, name)
     folder = options.folder or Path("runs") / f"{name}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
-    print(f"{name}, seed {options.seed}, in {folder}: {recipe.epochs} epochs of {recipe.steps} steps")
+    print(f"{name}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
     rows = evaluation.published_rows(task.name)
@@ -238,7 +238,7 @@ def _entry(seed, recipe, run):
     """What the ledger says of a run, but for its figures."""
     return dict(
         seed=seed,
-        steps=recipe.epochs * recipe.steps,
+        steps=recipe.total_steps(),
         minutes=round(float(run.seconds) / 60, 1),
         machine=f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, Keras {keras.__version__}",
         best_validation_error=float(run.best_error),

@@ -19,6 +19,8 @@ class Recipe:
     Attributes:
         task: name of the task.
         memory: name of the memory's preset; None where there is none.
+        start: name of the recipe whose best weights, of the same seed, this one begins with. It is trained first. None
+            for weights that are drawn.
         model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
             ``"lstm+a"``, no memory (`EncoderDecoder`).
         accesses: η of a ``"ham"``.
@@ -51,6 +53,7 @@ class Recipe:
 
     task: str
     memory: str | None
+    start: str | None = None
     model: str = "raw"
     accesses: int = 1
     numbered: bool = False
@@ -84,6 +87,10 @@ class Recipe:
         first, last = self.learning_rate
         last = float(f"{rate * last / first:.6g}")  # without a rounding error: the cards of runs are compared exactly
         return dataclasses.replace(self, learning_rate=(rate, last))
+
+    def total_steps(self):
+        """Training steps in all, with those of the recipe that this one starts from."""
+        return self.epochs * self.steps + (get_recipe(self.start).total_steps() if self.start else 0)
 
     def lengths(self, n):
         """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
@@ -201,11 +208,20 @@ RECIPES = {
         epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
-    # Table 2.
-    "stack": STRUCTURE,
-    "queue": dataclasses.replace(STRUCTURE, task="queue"),
-    "priority-queue": dataclasses.replace(STRUCTURE, task="priority-queue"),
 }
+# Table 2: first in small trees, then in larger and deeper ones.
+for name in ("stack", "queue", "priority-queue"):
+    RECIPES[f"{name}-small"] = dataclasses.replace(STRUCTURE, task=name)
+    RECIPES[name] = dataclasses.replace(
+        STRUCTURE,
+        task=name,
+        start=f"{name}-small",
+        lessons=((32, 64, 64), (128, 32, 32), (16, 32, 32), (64, 32, 32), EIGHT),
+        entropy=(0.00003, 0.000003),
+        learning_rate=(0.001, 0.0001),
+        epochs=15,
+        steps=150,
+    )
 # Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [

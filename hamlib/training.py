@@ -20,7 +20,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM, Reinforce, Trial
-from hamlib.recipes import RATES, Recipe, suggest
+from hamlib.recipes import RATES, Recipe, get_recipe, suggest
 from hamlib.tasks import Structure, get_task, stream_seed
 
 
@@ -288,7 +288,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     Args:
         recipe: a `Recipe`.
         folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
-            TensorBoard's ``logs``.
+            TensorBoard's ``logs``; ``start``, the home of the run that this one starts from.
         seed: of the first weights and of the examples.
         verbose: as in ``fit``.
         jit_compile: whether XLA compiles the training step.
@@ -304,12 +304,18 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     task = get_task(recipe.task)
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
     folder = open_run(folder, recipe, seed)
+    if recipe.start:
+        begun, before = train(get_recipe(recipe.start), folder / "start", seed, verbose, jit_compile)
     keras.utils.set_random_seed(seed)
     answering = build(recipe)
+    if recipe.start:
+        answering.set_weights(begun.get_weights())
     model = Trial(answering) if recipe.loss == "reinforce" else answering
     compile_model(model, recipe, jit_compile)
     curriculum = Curriculum(recipe.sizes, recipe.threshold)
     checkpoints = Checkpoints(folder, model, curriculum)
+    if recipe.start:
+        checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
     _forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):

@@ -190,6 +190,20 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     assert read_run(tmp_path / "stopped") == LESSONS
 
 
+def test_a_recipe_begins_with_the_weights_of_another(tmp_path, monkeypatch):
+    small = dataclasses.replace(RECIPES["smallest-2016"], sizes=(4,), epochs=2, steps=20, validation_steps=1)
+    monkeypatch.setitem(RECIPES, "small", small)
+    recipe = dataclasses.replace(small, start="small", epochs=1, learning_rate=(1e-9, 1e-9))
+    model, run = train(recipe, tmp_path / "run", seed=2, verbose=0)
+    alone, before = train(small, tmp_path / "alone", seed=2, verbose=0)
+    for ours, theirs in zip(model.get_weights(), alone.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    assert recipe.total_steps() == 60 and float(run.seconds) > 0 and int(run.epoch) == 1
+    again, rerun = train(recipe, tmp_path / "run", seed=2, verbose=0)
+    assert float(rerun.seconds) == float(run.seconds)  # of both
+    np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
+
+
 def test_the_noise_falls_to_zero(tmp_path):
     seen = []
 
