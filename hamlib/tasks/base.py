@@ -228,7 +228,17 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
 
 
 def drawn(task, n, batch_size, seed, pairs, *aids):
-    """What a batch says: ``symbols[batch, n, b]``, zeros past the first ``m[batch]``, and seeds for what is left."""
+    """Draw what a batch of examples says.
+
+    Args:
+        task, n, batch_size: as in `Task.examples`.
+        seed: ``[2]``, of TensorFlow's stateless random numbers.
+        pairs: ``[k, 2]``, as `Task.check_request` returns them.
+        aids: more arguments of `Task.compose`.
+
+    Returns:
+        ``symbols[batch, n, b]``, zeros past the first ``m[batch]``; m; and three seeds for what is still to draw.
+    """
     seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
     pair = tf.gather(pairs, uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
     m = uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
