@@ -12,7 +12,7 @@ train: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --nbmake $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --nbmake $(ARGS)
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab notebooks

@@ -59,7 +59,25 @@ PRESETS = {
     # "book" with a SEARCH that can compare a node with the query.
     "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
     # For the data structures: a leaf holds what the last operation left there, and nothing older.
-    "book-replace": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, replaces=True),
+    "book-replace": dict(
+        node_width=20,
+        query_width=20,
+        join_hidden=32,
+        search_hidden=20,
+        join_copies=True,
+        join_noise=0.5,
+        replaces=True,
+    ),
+    # The same, to compare priorities.
+    "book-compare": dict(
+        node_width=24,
+        query_width=24,
+        join_hidden=64,
+        search_hidden=24,
+        join_copies=True,
+        join_noise=0.5,
+        replaces=True,
+    ),
 }
 
 
@@ -456,13 +474,14 @@ class TreeMemory(keras.layers.Layer):
         leaf = self.written(rows(nodes, path[:, -1:]), query)
         return put_rows(nodes, path, self.climb(path, rows(nodes, siblings(path)), leaf))
 
-    def climb(self, path, beside, leaf):
+    def climb(self, path, beside, leaf, noise=None):
         """JOIN again from a leaf that was written up to the root: log2 n JOINs.
 
         Args:
             path: ``[batch, log2 n + 1]``, what `attend` returned.
             beside: ``[batch, log2 n, d]``, the values of its `siblings`.
             leaf: ``[batch, 1, d]``, the new value at its end.
+            noise: ``[batch, log2 n, units]``, added in each JOIN before its activation.
 
         Returns:
             ``[batch, log2 n + 1, d]``, the new values along the path.
@@ -472,7 +491,8 @@ class TreeMemory(keras.layers.Layer):
             is_right = ops.cast(path[:, level : level + 1] % 2, "bool")[..., None]
             value, sibling = values[0], beside[:, level - 1 : level]
             pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
-            values.insert(0, self._joined(ops.concatenate(pair, axis=-1)))
+            drawn = None if noise is None else noise[:, level - 1 : level]
+            values.insert(0, self._joined(ops.concatenate(pair, axis=-1), drawn))
         return ops.concatenate(values, axis=1)
 
     def written(self, leaves, query):

@@ -35,13 +35,14 @@ class Recipe:
             tree of n leaves; otherwise every input fills its tree.
         lessons: triples (leaves, longest input, output symbols asked), in turn from epoch to epoch of the
             last stage, with half of the inputs at random leaves; of a data structure (leaves, operations, operations).
-            Trees deeper than their input needs, and
-            a few symbols of a long answer, wherever they stand in it, show what depth looks like at little
-            cost. Empty: always n leaves, the input at the front, the whole answer.
+            Trees deeper than their input needs, and a few symbols of a long answer, wherever they stand in it, show
+            what depth looks like at little cost. Empty: always n leaves, the input at the front, the whole answer.
+        tight: whether, in the stages before the last, n operations get a tree of n/2 leaves, which they fill.
         first: how many lessons, at the beginning, ask only for the first symbol of an answer: the tree is
             learned before WRITE, at the cost of a single output symbol.
         front: how many lessons, at the beginning, ask for symbols at the front of an answer only: where a step is much
             like the one before, later ones can be learned only once these are right.
+        noisy: whether the memory's noise stays; otherwise it falls to zero over the first half of the run.
         alike: whether half of the training inputs have keys that agree in their first bits, or push first and then pop.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
@@ -64,8 +65,10 @@ class Recipe:
     sizes: tuple = (8,)
     mixed: bool = False
     lessons: tuple = ()
+    tight: bool = False
     first: int = 0
     front: int = 0
+    noisy: bool = False
     alike: bool = False
     decoys: bool = False
     threshold: float = 0.1
@@ -97,10 +100,14 @@ class Recipe:
         shortest = get_task(self.task).shortest
         return tuple((shortest, k) for k in sorted({*self.sizes, n}) if k <= n) if self.mixed else None
 
+    def whole(self, n):
+        """The (longest input, leaves, answers, skip) of validation in the stage of size n, as in `Task.examples`."""
+        return n, n // 2 if self.tight and n != self.sizes[-1] else None, None, False
+
     def lesson(self, n, epoch):
-        """The (longest input, leaves, answers, skip) of an epoch in the stage of size n, as in `Task.examples`."""
+        """The same of training, in an epoch of that stage."""
         if not self.lessons or n != self.sizes[-1]:
-            return n, None, None, False
+            return self.whole(n)
         leaves, longest, answers = self.lessons[epoch % len(self.lessons)]
         return longest, leaves, 1 if epoch < self.first else answers, epoch >= max(self.first, self.front)
 
@@ -127,8 +134,8 @@ ALGORITHM = Recipe(
 )
 
 # The data structures of Table 2, by trial, in trees that get full: with twice as many operations as leaves. Small trees
-# come first: with two leaves one path in a few is right, with sixteen hardly any. The more decisions, the lower is α.
-TWO, FOUR, EIGHT, SIXTEEN = ((n, 2 * n, 2 * n) for n in (2, 4, 8, 16))
+# come first: with two leaves one path in a few is right, with sixteen hardly any. The noise stays, so that a node says
+# the same of a subtree however large it is.
 STRUCTURE = Recipe(
     task="stack",
     memory="book-replace",
@@ -136,13 +143,16 @@ STRUCTURE = Recipe(
     discount=0.95,
     entropy=(0.02, 0.00001),
     samples=8,
-    sizes=(32,),
-    lessons=(TWO, *6 * (FOUR, FOUR, TWO), *5 * (EIGHT, EIGHT, EIGHT, FOUR), *4 * (SIXTEEN, EIGHT, EIGHT, FOUR)),
+    sizes=(4, 8, 16, 32),
+    lessons=((16, 32, 32), (8, 16, 16), (128, 32, 32), (32, 32, 32)),
+    tight=True,
+    noisy=True,
     alike=True,
+    threshold=0.02,
     learning_rate=(0.005, 0.0002),
     clip=1.0,
-    epochs=55,
-    steps=250,
+    epochs=40,
+    steps=100,
     batch_size=25,
     validation_steps=20,
 )
@@ -208,20 +218,35 @@ RECIPES = {
         epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
-}
-# Table 2: first in small trees, then in larger and deeper ones.
-for name in ("stack", "queue", "priority-queue"):
-    RECIPES[f"{name}-small"] = dataclasses.replace(STRUCTURE, task=name)
-    RECIPES[name] = dataclasses.replace(
+    # Reverse by trial.
+    "reverse-trial": dataclasses.replace(
         STRUCTURE,
-        task=name,
-        start=f"{name}-small",
-        lessons=((32, 64, 64), (128, 32, 32), (16, 32, 32), (64, 32, 32), EIGHT),
-        entropy=(0.00003, 0.000003),
-        learning_rate=(0.001, 0.0001),
-        epochs=15,
-        steps=150,
-    )
+        task="reverse",
+        model="ham",
+        sizes=(2, 4, 8, 16, 32),
+        mixed=True,
+        lessons=(),
+        tight=False,
+        alike=False,
+        threshold=0.05,
+        epochs=20,
+    ),
+    # Table 2.
+    "stack": STRUCTURE,
+    "queue": dataclasses.replace(STRUCTURE, task="queue"),
+    "priority-queue": dataclasses.replace(  # it must compare: the noise blurs that, and small trees train it cheaply
+        STRUCTURE,
+        task="priority-queue",
+        memory="book-compare",
+        lessons=((2, 4, 4), (4, 8, 8), (8, 16, 16), (2, 4, 4), (4, 8, 8), (16, 32, 32)),
+        noisy=False,
+        samples=4,
+        batch_size=50,
+        learning_rate=(0.005, 0.0001),
+        epochs=160,
+        steps=250,
+    ),
+}
 # Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [

@@ -129,7 +129,7 @@ class FallingNoise(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        memory = getattr(self.model, "memory", None)
+        memory = getattr(getattr(self.model, "answering", self.model), "memory", None)
         for name in ("join", "search") if memory else ():
             if (noise := getattr(memory, name).noise) is not None:
                 noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
@@ -325,7 +325,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     watching = [
         curriculum,
-        FallingNoise(recipe.epochs),
+        *([] if recipe.noisy else [FallingNoise(recipe.epochs)]),
         checkpoints,
         *([FallingEntropy(recipe.entropy, recipe.epochs)] if recipe.loss == "reinforce" else []),
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
@@ -343,7 +343,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
                 epochs=epoch + 1 if recipe.lessons else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps,
-                validation_data=batches("validation", n),
+                validation_data=batches("validation", *recipe.whole(n)),
                 validation_steps=recipe.validation_steps,
                 shuffle=False,
                 verbose=verbose,

@@ -69,32 +69,38 @@ print("pop:", stack.pop(), " pop:", stack.pop(), " left:", len(stack))
 
 # %%
 def play(name, operations, n=8):
-    """Do operations, ints to push or None to pop; draw the tree after each."""
+    """Do operations, tuples to push or () to pop; draw the tree after each."""
     structure, labels, frames, words = load_pretrained(name).start(n), [" "] * 2 * n, [], []
     for operation in operations:
-        said = f"push {operation}" if operation is not None else "pop"
-        if operation is None:
-            said += f" → {structure.pop()}"
-        else:
-            structure.push(operation)
-        labels[structure.path[-1]] = "×" if operation is None else str(operation)
+        pushed = ":".join(map(str, operation))
+        if pushed:
+            structure.push(*operation)
+        said = f"push {pushed}" if pushed else f"pop → {structure.pop()}"
+        labels[structure.path[-1]] = pushed or "×"
         frames.append(dict(path=structure.path, node_labels=list(labels), title=said))
         words.append(f"{said} at leaf {structure.path[-1] - n}")
     show(draw_frames(frames), f"A {name} of {n} leaves, {len(words)} trees: {', '.join(words)}.")
 
 
-play("stack", [3, 14, None, 15, 9, None, None, None])
+OPERATIONS = [(3,), (14,), (), (15,), (9,), (), (), ()]
+play("stack", OPERATIONS)
 
 # %% [markdown]
 # The **queue** has the same tree, the same recipe and the same examples but for what a POP answers:
 
 # %%
-play("queue", [3, 14, None, 15, 9, None, None, None])
+play("queue", OPERATIONS)
 
 # %% [markdown]
-# **What to notice.** Nobody told it where to put things. Each fills the leaves from one side, as a person would; which side is
-# chance. Both find the next free leaf by looking at log₂ n inner nodes. What differs is where a POP goes: to the end that was
-# filled last, or to the other one.
+# And a **priority queue**, which is told a priority of 7 bits with each value; a POP answers the value of the highest:
+
+# %%
+play("priority-queue", [(90, 3), (20, 14), (), (50, 15), (70, 9), (), (), ()])
+
+# %% [markdown]
+# **What to notice.** Nobody told them where to put things. A stack and a queue keep an order among the leaves, and which one is
+# chance. All find a free leaf by looking at log₂ n inner nodes. What differs is where a POP goes: to what came last, to what
+# came first, or to the highest priority, wherever it stands.
 #
 # ## Where do the operations go?
 #
@@ -138,7 +144,7 @@ show(*draw_visits())
 # baseline.
 
 # %%
-TRIAL = dataclasses.replace(RECIPES["stack-small"], sizes=(4,), lessons=((2, 4, 4),), epochs=6)
+TRIAL = dataclasses.replace(RECIPES["stack"], sizes=(4, 8), threshold=0.0, epochs=6)  # never on to the next size
 SOFT = dataclasses.replace(TRIAL, loss="binary_crossentropy", samples=1, batch_size=TRIAL.batch_size * TRIAL.samples)
 fresh, answers = task.examples(4, 2000, seed=1, step=0, leaves=2, alike=True)
 

@@ -230,4 +230,4 @@ with check("9.2"):
 # - Flat attention is faster for small n, and hopeless for large n.
 # - A learned sort whose decisions are digital goes on working far beyond the size it was trained on.
 #
-# Chapter 10, *Inside the tree*, is not written yet.
+# **Next:** [chapter 10](10_inside.ipynb), *Inside the tree*.

@@ -103,19 +103,24 @@ def test_a_structure_counts_and_refuses():
     np.testing.assert_array_equal(queue.memory.nodes, nodes)
 
 
-@pytest.mark.parametrize("name, take", [("stack", -1), ("queue", 0)])
-def test_the_shipped_structures_answer_as_a_list_does(name, take):
+@pytest.mark.parametrize(
+    "name, next_of", [("stack", lambda held: held[-1]), ("queue", lambda held: held[0]), ("priority-queue", max)]
+)
+def test_the_shipped_structures_answer_as_a_list_does(name, next_of):
     """The paper's test, streamed: five rows of 32 operations."""
     draw, judged = np.random.default_rng(0), 0
     for _ in range(5):
         learned, right = load_pretrained(name).start(32), []
+        priorities = 4 * draw.permutation(32)
         for t in range(32):
             if right and draw.integers(32) < t:
-                assert learned.pop() == right.pop(take)
+                right.remove(expected := next_of(right))
+                assert learned.pop() == expected[-1]
                 judged += 1
             else:
-                right.append(int(draw.integers(32)))
-                learned.push(right[-1])
+                value = int(draw.integers(32))
+                right.append((int(priorities[t]), value) if name == "priority-queue" else (t, value))
+                learned.push(*right[-1][name != "priority-queue" :])
         assert len(learned) == len(right)
     assert judged > 50
 

@@ -59,6 +59,15 @@ def test_priorities_are_distinct():
         assert np.gcd.reduce(priorities[::4].ravel()) == step  # in the test of the paper's size, 32 of 5 bits
 
 
+def test_near_priorities_meet_more_often():
+    """In training, half of the inputs have theirs from a window, of a random place and width."""
+    operations = np.asarray(get_task("priority-queue").examples(16, 400, 0, 0, alike=True)[0]["queries"])
+    priorities = (operations[..., 1:8] @ 2 ** np.arange(6, -1, -1)).astype(int)
+    width = np.array([np.ptp(row[pop == 0]) for row, pop in zip(priorities, operations[..., 0], strict=True)])
+    near = np.arange(400) % 4 < 2
+    assert width[~near].min() > 50 > np.median(width[near]) and width[near].max() > 100
+
+
 POP, PUSH = [1] + [0] * 5, [0] + [1] * 5
 
 

@@ -204,16 +204,32 @@ def test_a_recipe_begins_with_the_weights_of_another(tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
 
 
-def test_the_noise_falls_to_zero(tmp_path):
+@pytest.mark.parametrize(
+    "recipe, expected",
+    [
+        (SHORT, [0.5, 0.25, 0.0, 0.0]),
+        (dataclasses.replace(RECIPES["stack"], noisy=False), [0.5, 0.25, 0.0, 0.0]),  # also by trial
+        (RECIPES["stack"], [0.5] * 4),
+    ],
+)
+def test_the_noise_falls_to_zero_or_stays(tmp_path, recipe, expected):
     seen = []
 
     class Watch(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            seen.append(float(self.model.memory.join.noise.numpy()))
+            seen.append(float(getattr(self.model, "answering", self.model).memory.join.noise.numpy()))
 
-    recipe = dataclasses.replace(SHORT, epochs=4, steps=2, validation_steps=1)
+    recipe = dataclasses.replace(recipe, sizes=(2,), lessons=(), epochs=4, steps=2, validation_steps=1)
     train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
-    assert seen == [0.5, 0.25, 0.0, 0.0]
+    assert seen == expected
+
+
+def test_small_trees_get_full():
+    """Before the last stage, twice as many operations as leaves, in training and in validation."""
+    recipe = RECIPES["stack"]
+    assert recipe.lesson(8, 3) == recipe.whole(8) == (8, 4, None, False)
+    assert recipe.whole(32) == (32, None, None, False)
+    assert recipe.lesson(32, 4) == (32, 16, 32, True)
 
 
 def test_what_is_not_judged_costs_nothing():

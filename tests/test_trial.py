@@ -10,7 +10,7 @@ import tensorflow as tf
 from test_memory import memory_of
 
 from hamlib.evaluation import wrong_rate
-from hamlib.memory import rows
+from hamlib.memory import put_rows, rows
 from hamlib.models import HAM, RawHAM, Reinforce, Trial, roll
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -52,7 +52,17 @@ def all_paths(model):
     return 2 - 3 * right.reshape(-1, accesses, DECISIONS)
 
 
-def plainly(model, inputs, thresholds):
+def join_again(memory, nodes, path, noise):
+    """JOIN the path's inner nodes again, the lowest first, each from the whole tree, under noise[batch, log2 n, k]."""
+    for level in range(DECISIONS - 1, -1, -1):
+        node = path[:, level : level + 1]
+        pair = rows(nodes, tf.concat([2 * node, 2 * node + 1], axis=1))
+        value = memory._joined(tf.reshape(pair, (len(path), 1, -1)), noise[:, level : level + 1])
+        nodes = put_rows(nodes, node, value)
+    return nodes
+
+
+def plainly(model, inputs, thresholds, noise=None):
     """What `roll` returns, by the memory's own moves on the whole tree, for the tape to go back through."""
     queries, (nodes, *controller) = model._start(inputs, [])
     memory, answers, p, paths = model.memory, [], [], []
@@ -65,6 +75,8 @@ def plainly(model, inputs, thresholds):
             read = rows(inputs["symbols"], path[:, -1:] - N)[:, 0]
         answer, controller, said = model.told(queries[:, k // model.accesses], controller, read)
         nodes = memory.write(nodes, path, said)
+        if noise is not None:
+            nodes = join_again(memory, nodes, path, noise[:, k])
         answers.append(answer)
         paths.append(path)
     return [tf.stack(values, axis=1) for values in (answers, p, paths)]
@@ -79,18 +91,23 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name, jit_compile", [(name, True) for name in MODELS] + [("numbered", False)])
-def test_gradients_along_a_path_are_those_of_the_whole_tree(name, jit_compile):
+@pytest.mark.parametrize(
+    "name, jit_compile, noisy",
+    [(name, True, False) for name in MODELS]
+    + [("numbered", False, False), ("numbered", True, True), ("raw", True, True)],
+)
+def test_gradients_along_a_path_are_those_of_the_whole_tree(name, jit_compile, noisy):
     """The backward pass that touches log2 n nodes gives what back-propagation through all nodes gives."""
     model = MODELS[name]()
     thresholds = np.random.default_rng(0).permutation(all_paths(model))[:16]
     inputs, _ = batch(model, len(thresholds))
     draw = np.random.default_rng(2)
     weigh = [draw.normal(size=shape).astype("float32") for shape in (2, DECISIONS)]
+    noise = draw.uniform(-0.5, 0.5, (*thresholds.shape, model.memory.join_units)).astype("float32") if noisy else None
 
     def gradients(run):
         with tf.GradientTape() as tape:
-            answers, p, paths = run(model, inputs, thresholds)[:3]
+            answers, p, paths = run(model, inputs, thresholds, noise)[:3]
             total = tf.reduce_sum(answers[..., :2] * weigh[0]) + tf.reduce_sum(p * weigh[1])
         found = tape.gradient(total, [v.value for v in model.trainable_variables], unconnected_gradients="zero")
         return answers, p, paths, *map(tf.convert_to_tensor, found)

@@ -12,13 +12,14 @@ from keras import ops
 from hamlib.memory import put_rows, rows, siblings
 
 
-def roll(model, inputs, thresholds):
+def roll(model, inputs, thresholds, noise=None):
     """Answer along paths that are drawn: at each decision right, where SEARCH is above a threshold.
 
     Args:
         model: a `RawHAM` or a `HAM`.
         inputs: as in its call.
         thresholds: ``[batch, K, log2 n]``, K = η·T accesses; uniform on [0, 1) to draw paths by their probability.
+        noise: ``[batch, K, log2 n, units]``, added in each JOIN before its activation; None for none.
 
     Returns:
         ``answers[batch, K, b]``, made after each access, of which each η-th counts; ``p[batch, K, log2 n]``, SEARCH's
@@ -28,6 +29,7 @@ def roll(model, inputs, thresholds):
     asked, (nodes, *controller) = model._start(inputs, [])
     memory, variables = model.memory, model.trainable_variables
     symbols, thresholds = ops.convert_to_tensor(inputs["symbols"]), ops.convert_to_tensor(thresholds)
+    noise = None if noise is None else ops.convert_to_tensor(noise)
     n, accesses, parts = nodes.shape[1] // 2, model.accesses * asked.shape[1], len(controller)
 
     def access(k, path, around, *tensors):
@@ -40,7 +42,8 @@ def roll(model, inputs, thresholds):
             read = rows(symbols, path[:, -1:] - n)[:, 0] if model.reads_symbols else on_path[:, -1]
             answer, controller, said = model.told(asked[:, k // model.accesses], controller, read)
             if memory.writable:
-                on_path = memory.climb(path, beside, memory.written(on_path[:, -1:], said))
+                drawn = None if noise is None else noise[:, k]
+                on_path = memory.climb(path, beside, memory.written(on_path[:, -1:], said), drawn)
         return on_path, *controller, answer, p, query
 
     def draw(k, nodes, *tensors):
@@ -125,7 +128,9 @@ class Trial(keras.Model):
         steps = inputs["queries"].shape[1] if "queries" in inputs else 1
         shape = (batch, steps * accesses, n.bit_length() - 1)
         thresholds = tf.random.stateless_uniform(shape, self.seeds.next(), alg="philox")
-        answers, p, paths, queries = roll(self.answering, inputs, thresholds)
+        memory = self.answering.memory
+        noise = memory.join.draw_noise((*shape, memory.join_units)) if memory.writable and memory.join.seeds else None
+        answers, p, paths, queries = roll(self.answering, inputs, thresholds, noise)
         p = ops.clip(p, 1e-6, 1 - 1e-6)
         decided = ops.where(paths[..., 1:] % 2 == 1, ops.log(p), ops.log(1 - p))
         entropy = -p * ops.log(p) - (1 - p) * ops.log(1 - p)

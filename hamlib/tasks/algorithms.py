@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from hamlib.tasks.base import Task, numbers, uniform
+from hamlib.tasks.base import Task, numbers, uniform, window
 
 
 class Smallest(Task):
@@ -110,13 +110,8 @@ class Merge(Task):
         seeds = tf.random.split(seed, 3, alg="philox")
         known = tf.range(1024) if n > 256 else tf.constant(np.round(np.arange(1, 301) * 1023 / 300), tf.int32)
         order = uniform([batch, known.shape[0]], seeds[0], 0, 2**20)
-        if alike:  # from a window of the priorities, for half of the batch; as often 8 to 16 wide as 16 to 32
-            octaves = tf.random.stateless_uniform([batch, 1], seeds[1], 0, np.log2(known.shape[0] / n), alg="philox")
-            width = tf.cast(n * 2**octaves, tf.int32)
-            start = tf.random.fold_in(seeds[1], 1)
-            start = uniform([batch], start, tf.zeros([batch], tf.int32), known.shape[0] - width[:, 0] + 1)[:, None]
-            place = tf.range(known.shape[0])
-            inside = (place >= start) & (place < start + width) | (tf.range(batch)[:, None] % 4 >= 2)
+        if alike:  # from a window of the priorities, for half of the batch
+            inside = window(batch, n, known.shape[0], seeds[1]) | (tf.range(batch)[:, None] % 4 >= 2)
             order = tf.where(inside, order, 2**20)
         drawn = tf.gather(known, tf.argsort(order)[:, :n])
         first = uniform([batch], seeds[2], tf.ones([batch], tf.int32), lengths)[:, None]

@@ -262,6 +262,19 @@ def uniform(shape, seed, low, high):
     return low + tf.random.stateless_uniform(shape, seed, 0, 2**31 - 1, tf.int32, alg="philox") % (high - low)
 
 
+def window(batch, least, total, seed):
+    """Choose neighbours among so many numbers, as often ``least`` to twice as many as any other octave.
+
+    Returns:
+        ``[batch, total]``, bools: a row of neighbours for each input.
+    """
+    octaves = tf.random.stateless_uniform([batch, 1], seed, 0, np.log2(total / least), alg="philox")
+    width = tf.cast(least * 2**octaves, tf.int32)
+    place, seed = tf.range(total), tf.random.fold_in(seed, 1)
+    first = uniform([batch], seed, tf.zeros([batch], tf.int32), total - width[:, 0] + 1)[:, None]
+    return (place >= first) & (place < first + width)
+
+
 def numbers(symbols, width):
     """The numbers in the first so many bits of ``symbols[m, b]``, as a list."""
     return (symbols[:, :width] @ 2 ** np.arange(width - 1, -1, -1)).tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_power_of_two
-from hamlib.tasks.base import Task, drawn, numbers, uniform
+from hamlib.tasks.base import Task, drawn, numbers, uniform, window
 
 
 class Structure(Task):
@@ -177,8 +177,9 @@ class PriorityQueue(Structure):
         some = tf.range(128) % 4 == 0  # the 32 of five bits
         if n > 32:
             some = some | True
-        elif alike:
-            some = some | (tf.range(batch)[:, None] % 4 < 2)
+        elif alike:  # half of the batch: from a window of all, at least about as wide as there are pushes
+            near = window(batch, max(1, n // 2), 128, tf.random.fold_in(seed, 5))
+            some = tf.where(tf.range(batch)[:, None] % 4 < 2, near, some)
         order = tf.where(some, uniform([batch, 128], tf.random.fold_in(seed, 3), 0, 2**20), 2**20)
         bits = tf.bitwise.right_shift(tf.argsort(order)[:, :n, None], tf.range(6, -1, -1)) % 2
         priorities = tf.cast(bits, tf.float32) * (1 - symbols[..., :1])

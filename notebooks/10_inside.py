@@ -1,0 +1,337 @@
+# %% [markdown]
+# # 10. Inside the tree
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/10_inside.ipynb)
+#
+# Covers Sec. 4.4 and Fig. 6 of the paper: what the nodes of a tree that sorts have learned to store.
+#
+# **You will learn**
+# - which one question each inner node must answer, and how to see whether it does;
+# - what a linear probe is, and how far its answer holds: from 8 leaves to 1,024;
+# - how to tell what a network *uses* from what it merely holds.
+#
+# **Know before:** [chapter 5](05_sort.ipynb).
+#
+# **Time:** about 60 seconds on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.drawing import draw_frames, show
+from hamlib.evaluation import wrong_rate
+from hamlib.pretrained import load_pretrained
+from hamlib.tasks import get_task
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %% [markdown]
+# ## What must a node know?
+#
+# The memory that sorts without an LSTM (chapter 5) is asked the same question again and again, and each time visits the
+# smallest leaf that it has not visited. SEARCH, at an inner node, sees the vector of that node and nothing else. So the
+# vector must answer one question:
+#
+# > Is the smallest leaf not yet visited **on the right**?
+#
+# We can work the answer out by hand. Give each leaf its rank in a stable sort; a visited one is out of the race, at ∞.
+
+
+# %%
+def smallest_below(ranks):
+    """For ranks[batch, n], ∞ where visited: [batch, 2n], the smallest rank under each node."""
+    levels = [ranks]
+    while levels[0].shape[1] > 1:
+        levels.insert(0, np.minimum(levels[0][:, ::2], levels[0][:, 1::2]))
+    return np.concatenate([np.full_like(ranks[:, :1], np.inf), *levels], axis=1)
+
+
+# %%
+def is_right(ranks):
+    """For inner nodes 1 .. n - 1: whether the next leaf is on the right, and whether there is a next one at all."""
+    smallest = smallest_below(ranks)
+    return smallest[:, 3::2] < smallest[:, 2::2], np.isfinite(smallest[:, 1 : ranks.shape[1]])
+
+
+right, there = is_right(np.array([[2.0, 0, 3, 1]]))
+print("root, left, right child: is the next leaf on the right?", right[0])
+
+# %% [markdown]
+# ## Many trees, at any moment of a sort
+#
+# Its query is always zero, so what WRITE leaves in a leaf depends on that leaf alone. After k visits the tree is therefore
+# the tree over its leaves, *the k smallest of them written*. No need to walk there:
+
+# %%
+model, task = load_pretrained("raw-sort").model, get_task("sort")
+memory = model.memory
+
+
+# %%
+def sorting(n, batch, seed):
+    """Random inputs of Sort, their keys[batch, n], and ranks[batch, n] in a stable sort."""
+    inputs, _ = task.examples(n, batch, seed, step=0)
+    keys = (np.array(inputs["symbols"])[..., :5] @ 2 ** np.arange(4, -1, -1)).astype(int)
+    return inputs, keys, np.argsort(np.argsort(keys, axis=1, kind="stable"), axis=1).astype(float)
+
+
+# %%
+def trees(n, batch, visited, seed=0):
+    """Trees of n random pairs after so many visits each: nodes[batch, 2n, d], ranks[batch, n], keys[batch, n]."""
+    inputs, keys, ranks = sorting(n, batch, seed)
+    ranks[ranks < np.reshape(visited, (-1, 1))] = np.inf
+    leaves = np.array(memory.grow(inputs["symbols"], inputs["lengths"]))[:, n:]
+    after = np.array(memory.written(leaves, np.zeros((batch, memory.query_width), "float32")))
+    return np.array(memory.join_all(np.where(np.isinf(ranks)[..., None], after, leaves))), ranks, keys
+
+
+# %%
+walked = [np.array(nodes) for nodes, _, _ in model.walk(task.examples(8, 1, 0, step=0)[0])]
+same = [np.allclose(trees(8, 1, k)[0][:, 1:], nodes[:, 1:], atol=1e-5) for k, nodes in enumerate(walked)]
+print("as if walked, after 0, 1, ... 7 visits:", same)
+
+# %% [markdown]
+# ## A linear probe
+#
+# Does a node's vector $h$ hold the answer, and in a form that is easy to read? A **linear probe** is the plainest reader
+# there is: $\mathrm{sign}(w \cdot h + b)$, with $w$ and $b$ from least squares. Fit it on trees of 32 leaves.
+
+
+# %%
+def samples(n, batch, seed):
+    """Vectors of inner nodes under which something is left, the answers, and the nodes' levels (root: 0)."""
+    visited = np.random.default_rng(seed).integers(0, n, batch)
+    nodes, ranks, _ = trees(n, batch, visited, seed)
+    right, there = is_right(ranks)
+    level = np.broadcast_to(np.log2(np.arange(1, n)).astype(int), there.shape)
+    return nodes[:, 1:n][there], right[there], level[there]
+
+
+# %%
+def with_one(h):
+    return np.concatenate([h, np.ones((len(h), 1))], axis=1)
+
+
+h, right, _ = samples(32, batch=1000, seed=1)
+probe, *_ = np.linalg.lstsq(with_one(h), 2.0 * right - 1)
+print(f"{len(h):,} nodes to fit {len(probe)} numbers; the answer is 'right' in {right.mean():.1%}")
+
+# %% [markdown]
+# Then try it on other trees, smaller and far larger, level by level.
+
+
+# %%
+def accuracy(n, batch):
+    """Percent of right answers at each level, of other trees than those of the fit."""
+    h, right, level = samples(n, batch, seed=2)
+    correct = (with_one(h) @ probe > 0) == right
+    return [100 * correct[level == depth].mean() for depth in range(level.max() + 1)], len(h)
+
+
+# %%
+for n, batch in ((8, 1000), (32, 1000), (128, 200), (1024, 30)):
+    levels, count = accuracy(n, batch)
+    print(f"n = {n:>5,}, {count:>6,} nodes, from the root down:", *(f"{percent:.2f}" for percent in levels))
+
+# %% [markdown]
+# **What to notice.** The vectors were trained on trees of at most 128 leaves, the probe was fitted on 32; at 1,024 it reads a
+# root over five more levels just as well. What JOIN hands up looks the same at each depth. That is why this memory goes on
+# sorting where others fail (chapter 9).
+
+# %% [markdown]
+# ## Which coordinate carries it?
+#
+# The paper found *one* coordinate that tells. Ask each of the 32 alone: how often is its sign the answer, or its opposite?
+
+# %%
+agree = ((h > 0) == right[:, None]).mean(axis=0)
+alone = 100 * np.maximum(agree, 1 - agree)
+carriers = np.flatnonzero(alone > 95)
+print("the sign tells, in coordinates", *(f"{k}: {alone[k]:.1f}%" for k in carriers), sep="  ")
+
+
+# %%
+def draw_coordinates():
+    figure, ax = plt.subplots(figsize=(8, 2.8), layout="constrained")
+    ax.bar(range(32), alone, color=np.where(alone > 95, "#0072B2", "#9a9a9a"))
+    ax.axhline(50, color="#222222", lw=0.8)
+    ax.set(xlabel="coordinate of a node", ylabel="% right", ylim=(40, 102), xticks=range(0, 32, 2))
+    ax.set_title("How often the sign of one coordinate tells whether the next leaf is on the right")
+    return figure, f"Bars, one for each of 32 coordinates, percent right: {', '.join(f'{a:.0f}' for a in alone)}."
+
+
+show(*draw_coordinates())
+
+# %% [markdown]
+# Not one: a dozen, most of them without an error. The others hold what JOIN needs to find that answer one level up: the
+# key of the smallest leaf below, and whether there is one (exercise 10.1).
+
+# %% [markdown]
+# ## Fig. 6, on our weights
+#
+# One such coordinate, drawn before each of the first visits; blue where the next leaf is on the right, dark where it is on the
+# left. The path is where the memory goes next.
+
+# %%
+one = np.argmax(alone)
+sign = 1 if agree[one] > 0.5 else -1
+inputs, keys, _ = sorting(8, 1, seed=4)
+frames = []
+for visit, (nodes, (path,), _) in zip(range(1, 5), model.walk(inputs)):
+    values = sign * np.array(nodes)[0, :, one]
+    values[8:] = 0  # a leaf has no right and left
+    labels = [""] + [f"{value:+.1f}" for value in values[1:8]] + [" "] * 8
+    said = dict(node_labels=labels, leaf_labels=keys[0], leaf_name="key", title=f"before visit {visit}")
+    frames.append(dict(nodes=values[:, None], path=np.array(path)[0]) | said)
+show(draw_frames(frames, unit=f"coordinate {one} of a node"))
+
+# %% [markdown]
+# **What to notice.** As in the paper: the number is near +1 or −1, hardly ever between, and a visit changes it only on the
+# path that was taken. Off the path nothing was joined again. Each node is a little signpost, and a visit turns those it passed.
+
+# %% [markdown]
+# ## Held, or used?
+#
+# A probe says what *can* be read. What does SEARCH read? Here it is one layer, so it is itself a linear probe. Blind it to all
+# coordinates but a few, and let the rest of the model be.
+
+
+# %%
+def sorts_with(coordinates, n=32, examples=500):
+    """Percent of sequences sorted wrong when SEARCH sees only some coordinates of a node."""
+    blinded = load_pretrained("raw-sort").model
+    kernel = blinded.memory.search.first.kernel
+    seen = np.isin(np.arange(kernel.shape[0]), coordinates)
+    kernel.assign(np.where(seen[:, None], kernel.numpy(), 0))
+    return 100 - wrong_rate(blinded, task, n, examples, seed=3).right
+
+
+# %%
+others = np.setdiff1d(np.arange(32), carriers)
+print(f"all 32 coordinates:            {sorts_with(np.arange(32)):6.2f}% wrong")
+print(f"coordinate {one} alone:           {sorts_with([one]):6.2f}% wrong")
+print(f"the {len(carriers)} that tell, alone:      {sorts_with(carriers):6.2f}% wrong")
+print(f"the other {len(others)} alone:            {sorts_with(others):6.2f}% wrong")
+
+# %% [markdown]
+# **What to notice.** One number of 32 is enough to sort by; it is not only held, it can be used. That the same answer stands
+# there so many times is a safety that training under noise has found: an error in one is outvoted.
+#
+# ## And with an LSTM?
+#
+# The paper's picture is of LSTM+HAM. There the query changes, WRITE depends on it, and we must walk.
+
+# %%
+def walked_samples(name, n=32, batch=20, seed=5):
+    """Vectors and answers as in `samples`, from all moments of sorts that a model walks through."""
+    inputs, _, ranks = sorting(n, batch, seed)
+    vectors, answers = [], []
+    for nodes, (path,), _ in load_pretrained(name).model.walk(inputs):
+        right, there = is_right(ranks)
+        vectors.append(np.array(nodes)[:, 1:n][there])
+        answers.append(right[there])
+        ranks[np.arange(batch), np.array(path)[:, -1] - n] = np.inf
+    return np.concatenate(vectors), np.concatenate(answers)
+
+
+
+# %% tags=["slow"]
+h_lstm, right_lstm = walked_samples("sort")
+half = len(h_lstm) // 2
+lstm_probe, *_ = np.linalg.lstsq(with_one(h_lstm[:half]), 2.0 * right_lstm[:half] - 1)
+probed = ((with_one(h_lstm[half:]) @ lstm_probe > 0) == right_lstm[half:]).mean()
+agree_lstm = ((h_lstm > 0) == right_lstm[:, None]).mean(axis=0)
+print(f"linear probe: {probed:.2%} of {half:,} nodes   best single coordinate: {np.maximum(agree_lstm, 1 - agree_lstm).max():.2%}")
+
+# %% [markdown]
+# ## Exercises
+#
+# **10.1 What does a JOIN have to hand up?** To compare two subtrees, a JOIN needs the smallest key on each side. Is it there?
+# Return, for one bit of the key of the smallest leaf left, how often a linear probe of an inner node reads it.
+
+# %%
+some_nodes, some_ranks, some_keys = trees(32, 500, np.random.default_rng(6).integers(0, 32, 500), seed=6)
+smallest = smallest_below(some_ranks)[:, 1:32]
+left_over = np.isfinite(smallest)
+next_key = np.take_along_axis(np.sort(some_keys, axis=1), np.where(left_over, smallest, 0).astype(int), axis=1)
+X, Y = some_nodes[:, 1:32][left_over], next_key[left_over]
+print("vectors of inner nodes", X.shape, "  the smallest key below each:", Y.shape)
+
+
+# %% tags=["exercise"]
+def bit_is_read(X, keys, bit):
+    """Fit a probe to a bit of the keys (0: the last) on the first half of X; return its accuracy on the second."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("10.1"):
+    assert bit_is_read(np.eye(4)[[0, 1] * 20], np.array([1, 2] * 20), 0) == 1, "two vectors, two keys: a probe tells them apart"
+    read = [bit_is_read(X, Y, bit) for bit in range(5)]
+    assert 0.5 < min(read) <= 1, "an accuracy is a fraction, and here better than guessing"
+    print("bits 4 to 0 of the key:", *(f"{fraction:.1%}" for fraction in read[::-1]))
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def bit_is_read(X, keys, bit):
+#     """Fit a probe to a bit of the keys (0: the last) on the first half of X; return its accuracy on the second."""
+#     is_set, half = (keys >> bit) & 1 == 1, len(X) // 2
+#     w, *_ = np.linalg.lstsq(with_one(X[:half]), 2.0 * is_set[:half] - 1)
+#     return ((with_one(X[half:]) @ w > 0) == is_set[half:]).mean()
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **10.2 How many signposts does a visit turn?** On the path of a visit stand log₂ n inner nodes. At some of them the next leaf
+# is on the same side as before. Count, by the rule alone and not by the network, the share of those that turn.
+
+# %% tags=["exercise"]
+def share_that_turns(ranks):
+    """For ranks[n] of leaves none of which was visited: sort; return the share of answers on the paths that change."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("10.2"):
+    assert share_that_turns(np.array([0.0, 1])) == 1, "two leaves: the first visit turns the root; after the last none is left"
+    assert share_that_turns(np.array([0.0, 1, 2, 3])) == 3 / 5, "of 3 visits that leave an answer: 1 of 2, 1 of 1, 1 of 2"
+    print(f"n = 1,024: {share_that_turns(np.random.default_rng(0).permutation(1024).astype(float)):.1%}")
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def share_that_turns(ranks):
+#     """For ranks[n] of leaves none of which was visited: sort; return the share of answers on the paths that change."""
+#     ranks, n, turned, asked = ranks.copy(), len(ranks), 0, 0
+#     for leaf in np.argsort(ranks):
+#         before, _ = is_right(ranks[None])
+#         ranks[leaf] = np.inf
+#         after, there = is_right(ranks[None])
+#         path = np.array([(n + leaf) >> up for up in range(1, n.bit_length())]) - 1
+#         path = path[there[0, path]]
+#         turned, asked = turned + (before != after)[0, path].sum(), asked + len(path)
+#     return turned / asked
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - Each inner node answers one question, and so well that a line through its vector reads it at any depth.
+# - A dozen coordinates say the same, and SEARCH can sort by a single one of them.
+# - A visit changes the nodes of its path and no other.
+#
+# This was the last chapter. The [notation](90_notation.ipynb) and the [ledger](91_ledger.ipynb) follow.
