@@ -1,9 +1,8 @@
-"""A training step beside the matrix products it contains and eager mode; one by trial, in trees of any size; learning
-softly, by trial, and one after the other; a hard access beside flat soft attention.
+"""A training step beside the matrix products it contains and eager mode; one by trial, in trees of any size; a hard
+access beside flat soft attention.
 
-``python -m benchmarks`` measures all, ``python -m benchmarks step``, ``trial``, ``learn`` or ``access`` one. Times,
-but for those of ``learn``, are medians over interleaved rounds of one run; quote the ratios, since a machine's speed
-drifts.
+``python -m benchmarks`` measures all, ``python -m benchmarks step``, ``trial`` or ``access`` one. Times are medians
+over interleaved rounds of one run; quote the ratios, since a machine's speed drifts.
 """
 
 import dataclasses
@@ -14,7 +13,6 @@ import time
 import keras
 import tensorflow as tf
 
-from hamlib.evaluation import wrong_rate
 from hamlib.models import Trial
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
@@ -124,49 +122,6 @@ def compare_trials(sizes, operations=32, steps=5):
         )
 
 
-def learn(phases, seed, error, limit=300):
-    """Train one model by a recipe after the other, each at all its sizes.
-
-    Args:
-        phases: recipes of one task, for one model.
-        seed: of the weights and the examples.
-        error: wrong sequences in percent, run as in training; below it the next size begins.
-        limit: seconds after which it is given up.
-
-    Returns:
-        seconds, with compiling and measuring, and the percent of sequences that are wrong in the end, run hard.
-    """
-    keras.utils.set_random_seed(seed)
-    task, model = get_task(phases[0].task), build(phases[0])
-    started = time.perf_counter()
-    for recipe in phases:
-        by_trial = recipe.loss == "reinforce"
-        learner = Trial(model) if by_trial else model
-        compile_model(learner, recipe)
-        for n in recipe.sizes:
-            lengths, wrong, learner.train_function = recipe.lengths(n), 100.0, None  # compiled anew for a new size
-            while wrong > error and time.perf_counter() - started < limit:
-                at = int(learner.optimizer.iterations)
-                batches = stream(task, n, recipe.batch_size, seed, at, lengths, samples=recipe.samples)
-                learner.fit(batches, steps_per_epoch=recipe.steps, shuffle=False, verbose=0)
-                attention = "hard" if by_trial else "soft"
-                wrong = 100 - wrong_rate(model, task, n, 1000, seed, attention, lengths).right
-    seconds = time.perf_counter() - started
-    return seconds, 100 - wrong_rate(model, task, n, 1000, seed, "hard", lengths).right
-
-
-def compare_learning(seeds=(0, 1, 2), error=1.0):
-    """Print a line for each seed: seconds until Reverse of up to 32 symbols is learned, softly, by trial, and both."""
-    trial = dataclasses.replace(RECIPES["reverse-trial"], entropy=(0.001, 0.001))
-    soft = dataclasses.replace(trial, loss="binary_crossentropy", samples=1, batch_size=50)
-    small, large = (dataclasses.replace(soft, sizes=(2, 4, 8)), dataclasses.replace(trial, sizes=(8, 16, 32)))
-    ways = {"soft": [soft], "by trial": [trial], "soft to n = 8, then by trial": [small, large]}
-    for seed in seeds:
-        for name, phases in ways.items():
-            seconds, wrong = learn(phases, seed, error)
-            print(f"Reverse to n = 32, seed {seed}, {name:29} {seconds:4.0f} s, hard {wrong:6.2f}% wrong", flush=True)
-
-
 def accesses_of(model, n, count):
     """A function that makes so many hard accesses, attend, read and write, to a tree of n leaves, batch 1."""
     symbols = tf.cast(tf.random.uniform([1, n, 10], 0, 2, tf.int32), tf.float32)
@@ -221,7 +176,7 @@ def compare_access(model, n, count=20_000):
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["step", "trial", "learn", "access"]
+    wanted = sys.argv[1:] or ["step", "trial", "access"]
     if "step" in wanted:
         for recipe in ("smallest-2016", "smallest"):
             for size in (8, 16, 32, 64, 128, 256, 512, 1024):
@@ -230,8 +185,6 @@ if __name__ == "__main__":
             compare("sort", size, steps=320 // size, accesses=asked)
     if "trial" in wanted:
         compare_trials((8, 32, 128, 512, 2048))
-    if "learn" in wanted:
-        compare_learning()
     if "access" in wanted:
         for level in range(10, 21, 2):
             compare_access(load_pretrained("raw-sort").model, 2**level)

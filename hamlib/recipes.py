@@ -233,7 +233,8 @@ RECIPES = {
     ),
     # Table 2.
     "stack": STRUCTURE,
-    "queue": dataclasses.replace(STRUCTURE, task="queue"),
+    # In tight trees seed 0 stayed at 16% wrong for 8 operations.
+    "queue": dataclasses.replace(STRUCTURE, task="queue", sizes=(2, 4, 8, 16, 32), tight=False),
     "priority-queue": dataclasses.replace(  # it must compare: the noise blurs that, and small trees train it cheaply
         STRUCTURE,
         task="priority-queue",

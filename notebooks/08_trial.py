@@ -26,7 +26,6 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_tree, show
-from hamlib.evaluation import wrong_rate
 from hamlib.models import Trial
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -243,26 +242,8 @@ for n in (32, 256):
 # memory without a product. The accesses themselves cost Θ(log n).
 #
 # `python -m hamlib train smallest --recipe smallest-trial` picks the smallest of up to 32 by trial. The data structures of
-# [chapter 7](07_structures.ipynb) are learned that way.
-#
-# ## An LSTM that learns by trial
-#
-# Nothing in the estimator asks who puts the query. Here the LSTM of [chapter 6](06_algorithms.ipynb) learns Reverse from drawn
-# paths: first two symbols, then four, then eight, each as soon as the one before is mastered. For each input **eight** paths
-# are drawn, and what the other seven got is the baseline. A path is then blamed for its decisions, and not for a hard input.
-
-# %%
-REVERSE = dataclasses.replace(RECIPES["reverse-trial"], sizes=(2, 4, 8), epochs=6)
-
-# %% tags=["slow"]
-reverser, ends, errors = learn(REVERSE)
-print("wrong in validation, epoch by epoch:", *(f"{error:.1%}" for error in errors), f"  {ends[-1] - ends[0]:.0f} s")
-for n in (8, 16, 64):
-    print(f"n = {n:>2}, run hard: {wrong_rate(reverser, get_task('reverse'), n, 500)}")
-
-# %% [markdown]
-# **What to notice.** Six epochs of 100 steps, from nothing. `python -m hamlib train reverse --recipe reverse-trial` goes on to
-# 32 symbols, in a few minutes; its figures stand in Table 1 (chapter 6).
+# [chapter 7](07_structures.ipynb) are learned that way, with several paths for each input, and so is Reverse, with an LSTM:
+# `python -m hamlib train reverse --recipe reverse-trial`.
 
 # %% [markdown]
 # ## Exercises
