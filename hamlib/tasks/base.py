@@ -263,7 +263,13 @@ def uniform(shape, seed, low, high):
 
 
 def window(batch, least, total, seed):
-    """Choose neighbours among so many numbers, as often ``least`` to twice as many as any other octave.
+    """Choose neighbours among numbers: each octave of how many, from the least on, is as probable as any other.
+
+    Args:
+        batch: of how many inputs.
+        least: how many neighbours at least.
+        total: how many numbers there are.
+        seed: of TensorFlow's stateless random numbers.
 
     Returns:
         ``[batch, total]``, bools: a row of neighbours for each input.
