@@ -198,7 +198,7 @@ for n, title in TITLES.items():
 # **What to notice.** Run hard, the stack makes no error with any of three seeds, up to 32 times as many operations as it was
 # trained on; nor does the queue that ships. Of its other seeds one gets 3 of 2,500 rows wrong in the test,
 # and one every row of 1,024. The priority queue makes no error in the test, and gets 3.64% of the rows of 128 wrong,
-# published 0.2: there any two of 128 priorities can meet, and in the runs from which the recipe was made almost every wrong
+# published 0.2: there any two of 128 priorities can meet, and in the runs that made the recipe almost every wrong
 # POP took one that is lower by 1. Run soft, the weights are of little use: nothing in their training asked for leaves that
 # can be mixed.
 
