@@ -117,15 +117,15 @@ def visited(name, n=32, seed=3):
     return np.array(leaves), np.asarray(inputs["queries"])[0, :, 0] == 1
 
 
-def draw_visits():
+def draw_visits(n=32):
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
     for ax, name in zip(axes, ("stack", "queue")):
-        leaves, pops = visited(name)
+        leaves, pops = visited(name, n)
         for these, mark, colour, label in ((~pops, "o", "#0072B2", "PUSH"), (pops, "x", "#D55E00", "POP")):
             ax.plot(np.flatnonzero(these), leaves[these], mark, color=colour, label=label, markersize=5)
         ax.set(xlabel="operation", title=name)
         ax.grid(alpha=0.3)
-    axes[0].set(ylabel="leaf")
+    axes[0].set(ylabel="leaf", yticks=range(0, n, 4))
     axes[0].legend()
     return figure, "The leaf that each of 32 operations visits, of a stack and of a queue; pushes are dots, pops crosses."
 
