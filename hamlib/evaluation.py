@@ -91,10 +91,11 @@ THREE = ("stack", "queue", "priority-queue")  # of Table 2
 ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}} | {
     task: {task: "LSTM+DHAM", f"{task}-lstm": "LSTM", f"{task}-lstm+a": "LSTM+A"} for task in FIVE
 }
+ROWS["reverse"]["reverse-trial"] = "LSTM+HAM by trial"
 ROWS["sort"]["raw-sort"] = "raw DHAM, no LSTM"
 ROWS |= {task: {task: "raw HAM"} for task in THREE}
 SEEDS = {"smallest": (0, 1, 2, 3, 4), "smallest-2016": (0, 1, 2, 3, 4), "raw-sort": (0, 1, 2)}
-SEEDS |= {task: (0, 1, 2) for task in (*FIVE, *THREE)}
+SEEDS |= {name: (0, 1, 2) for name in (*FIVE, *THREE, "reverse-trial")}
 SEEDS |= {f"{task}-{model}": (0,) for task in FIVE for model in ("lstm", "lstm+a")}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
@@ -237,7 +238,7 @@ def tasks_rows(tasks, n):
             if n in figures:
                 middle, low, high = figures[n]
                 rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
-    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "raw DHAM", "raw HAM"]
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM by trial", "raw DHAM", "raw HAM"]
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
 
 

@@ -243,7 +243,7 @@ for n in (32, 256):
 #
 # `python -m hamlib train smallest --recipe smallest-trial` picks the smallest of up to 32 by trial. The data structures of
 # [chapter 7](07_structures.ipynb) are learned that way, with several paths for each input, and so is Reverse, with an LSTM:
-# `python -m hamlib train reverse --recipe reverse-trial`.
+# `python -m hamlib train reverse --recipe reverse-trial`; its row of Table 1 stands in [chapter 6](06_algorithms.ipynb).
 
 # %% [markdown]
 # ## Exercises
