@@ -68,17 +68,11 @@ PRESETS = {
         join_noise=0.5,
         replaces=True,
     ),
-    # The same, to compare priorities.
-    "book-compare": dict(
-        node_width=24,
-        query_width=24,
-        join_hidden=64,
-        search_hidden=24,
-        join_copies=True,
-        join_noise=0.5,
-        replaces=True,
-    ),
 }
+# The same, wider: to compare priorities.
+PRESETS["book-compare"] = PRESETS["book-replace"] | dict(
+    node_width=24, query_width=24, join_hidden=64, search_hidden=24
+)
 
 
 def preset(name):

@@ -129,7 +129,7 @@ class FallingNoise(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        memory = getattr(getattr(self.model, "answering", self.model), "memory", None)
+        memory = getattr(self.model, "memory", None)
         for name in ("join", "search") if memory else ():
             if (noise := getattr(memory, name).noise) is not None:
                 noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))

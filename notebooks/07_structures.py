@@ -86,7 +86,7 @@ OPERATIONS = [(3,), (14,), (), (15,), (9,), (), (), ()]
 play("stack", OPERATIONS)
 
 # %% [markdown]
-# The **queue** has the same tree, the same recipe and the same examples but for what a POP answers:
+# The **queue** is told the same operations; only what a POP must answer is another:
 
 # %%
 play("queue", OPERATIONS)
@@ -127,7 +127,7 @@ def draw_visits(n=32):
         ax.grid(alpha=0.3)
     axes[0].set(ylabel="leaf", yticks=range(0, n, 4))
     axes[0].legend()
-    return figure, "The leaf that each of 32 operations visits, of a stack and of a queue; pushes are dots, pops crosses."
+    return figure, f"The leaf that each of {n} operations visits, of a stack and of a queue; pushes are dots, pops crosses."
 
 
 show(*draw_visits())
@@ -139,9 +139,9 @@ show(*draw_visits())
 # trial (chapter 8).
 #
 # Four things here are not the paper's. WRITE **replaces** a leaf by a function of the operation: the paper's form can keep a
-# row of old values in one leaf, and then never needs a second. Small trees get **full**: twice as many operations as leaves,
-# of which at most n push. For each input **eight paths** are drawn: what the other seven got is the baseline. And JOIN is
-# trained under **noise**, so that what it hands up is digital.
+# row of old values in one leaf, and then never needs a second. Small trees get **full**, but for the queue: twice as many
+# operations as leaves, of which at most n push. For each input **eight paths** are drawn (four of the priority queue): what
+# the others got is the baseline. And JOIN is trained under **noise**, so that what it hands up is digital.
 
 # %%
 TRIAL = dataclasses.replace(RECIPES["stack"], sizes=(4, 8), threshold=0.0, epochs=6)  # never on to the next size
@@ -196,11 +196,10 @@ for n, title in TITLES.items():
 
 # %% [markdown]
 # **What to notice.** Run hard, the stack makes no error with any of three seeds, up to 32 times as many operations as it was
-# trained on; nor does the queue that ships. Of its other seeds one gets 3 of 2,500 rows wrong in the test,
-# and one every row of 1,024. The priority queue makes no error in the test, and gets 3.64% of the rows of 128 wrong,
-# published 0.2: there any two of 128 priorities can meet, and in the runs that made the recipe almost every wrong
-# POP took one that is lower by 1. Run soft, the weights are of little use: nothing in their training asked for leaves that
-# can be mixed.
+# trained on; nor does the queue that ships. Of its other seeds one gets 3 of 2,500 rows wrong in the test, and one every row
+# of 1,024. The priority queue makes no error in the test, and gets 3.64% of the rows of 128 wrong, published 0.2: there any
+# two of 128 priorities can meet, and in the runs that made the recipe almost every wrong POP took one that is lower by 1. Run
+# soft, the weights are of little use: nothing in their training asked for leaves that can be mixed.
 
 # %% [markdown]
 # ## Exercises

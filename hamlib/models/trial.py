@@ -120,6 +120,11 @@ class Trial(keras.Model):
         self.seeds = keras.random.SeedGenerator()
         self.built = True
 
+    @property
+    def memory(self):
+        """The `TreeMemory` of the model."""
+        return self.answering.memory
+
     def call(self, inputs, training=False):
         if not training:
             return self.answering(inputs, attention="hard")
@@ -128,7 +133,7 @@ class Trial(keras.Model):
         steps = inputs["queries"].shape[1] if "queries" in inputs else 1
         shape = (batch, steps * accesses, n.bit_length() - 1)
         thresholds = tf.random.stateless_uniform(shape, self.seeds.next(), alg="philox")
-        memory = self.answering.memory
+        memory = self.memory
         noise = memory.join.draw_noise((*shape, memory.join_units)) if memory.writable and memory.join.seeds else None
         answers, p, paths, queries = roll(self.answering, inputs, thresholds, noise)
         p = ops.clip(p, 1e-6, 1 - 1e-6)
