@@ -1,14 +1,17 @@
 """A training step beside the matrix products it contains and eager mode; one by trial, in trees of any size; a hard
-access beside flat soft attention.
+access beside flat soft attention; and how long Reverse takes to learn softly, by trial, and both.
 
-``python -m benchmarks`` measures all, ``python -m benchmarks step``, ``trial`` or ``access`` one. Times are medians
-over interleaved rounds of one run; quote the ratios, since a machine's speed drifts.
+``python -m benchmarks`` measures the first three, ``python -m benchmarks step``, ``trial``, ``access`` or ``learn``
+one. Times are medians over interleaved rounds of one run, but for ``learn``; quote the ratios, since a machine's speed
+drifts.
 """
 
 import dataclasses
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -17,7 +20,7 @@ from hamlib.models import Trial
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, stream
+from hamlib.training import build, compile_model, stream, train
 
 BATCH = 50
 ROUNDS = 7
@@ -122,6 +125,53 @@ def compare_trials(sizes, operations=32, steps=5):
         )
 
 
+class Learned(Exception):
+    """Raised where a model has learned what it was asked to."""
+
+
+class Clock(keras.callbacks.Callback):
+    """Counts the seconds of training and validation until fewer than 1% of inputs of 32 symbols are wrong, run hard."""
+
+    def __init__(self, task):
+        super().__init__()
+        self.examples, self.judge = task.examples(32, 500, 1, 0), task.wrong
+        self.seconds = 0.0
+
+    def on_train_begin(self, logs=None):
+        self.started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds += time.perf_counter() - self.started
+        inputs, targets = self.examples
+        answering = self.model.answering if isinstance(self.model, Trial) else self.model
+        self.wrong = float(tf.reduce_mean(tf.cast(self.judge(targets, answering(inputs, attention="hard")), float)))
+        self.steps = int(self.model.optimizer.iterations)
+        if self.wrong < 0.01:
+            raise Learned
+        self.started = time.perf_counter()
+
+
+def compare_learning(seeds=(0, 1, 2)):
+    """Print a line for each seed and way to learn Reverse: how long it takes, or what is wrong at the end."""
+    for seed in seeds:
+        for name in ("reverse", "reverse-trial", "reverse-both"):
+            recipe = RECIPES[name]
+            with tempfile.TemporaryDirectory() as folder:
+                clock = Clock(get_task("reverse"))
+                if recipe.start:
+                    clock.seconds = float(train(RECIPES[recipe.start], Path(folder) / "start", seed, 0)[1].seconds)
+                try:
+                    train(recipe, folder, seed, verbose=0, callbacks=[clock])
+                    ends = "NOT learned"
+                except Learned:
+                    ends = "learned"
+            print(
+                f"seed {seed}, {name:<13}: {ends} in {clock.seconds:>5,.0f} s;"
+                f" {clock.steps:>6,} steps of this recipe, {clock.wrong:6.1%} wrong",
+                flush=True,
+            )
+
+
 def accesses_of(model, n, count):
     """A function that makes so many hard accesses, attend, read and write, to a tree of n leaves, batch 1."""
     symbols = tf.cast(tf.random.uniform([1, n, 10], 0, 2, tf.int32), tf.float32)
@@ -188,3 +238,5 @@ if __name__ == "__main__":
     if "access" in wanted:
         for level in range(10, 21, 2):
             compare_access(load_pretrained("raw-sort").model, 2**level)
+    if "learn" in wanted:  # an hour
+        compare_learning()

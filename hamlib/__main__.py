@@ -226,7 +226,8 @@ def _ledger(options):
             model, run = training.train(RECIPES[name], folder, seed, verbose=0)
             entry = _entry(seed, RECIPES[name], run)
             print(json.dumps(entry), flush=True)
-            measured = evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
+            curve = training.read_log(folder)["val_wrong"].round(4).tolist()
+            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
             evaluation.write_ledger(task.name, row, entry | measured)
             if not seed and not name.endswith("-2016"):
                 card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))

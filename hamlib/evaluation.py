@@ -161,7 +161,7 @@ def write_ledger(task, row, entry):
     Args:
         task: name of the task.
         row: ``{"label", "recipe", "train", "measure"}``: what the seeds of a row share.
-        entry: ``{"seed", "soft", "hard", ...}``.
+        entry: ``{"seed", "soft", "hard", "curve", ...}``; the curve is the validation error after each epoch.
     """
     tasks = ledger()["tasks"] if LEDGER.exists() else {}
     rows = {known["recipe"]: known for known in tasks.get(task, {}).get("measured", [])}

@@ -69,9 +69,9 @@ PRESETS = {
         replaces=True,
     ),
 }
-# The same, wider: to compare priorities.
+# The same, wider: to compare priorities. A leaf is written as JOIN would make it, and JOIN copies at first.
 PRESETS["book-compare"] = PRESETS["book-replace"] | dict(
-    node_width=24, query_width=24, join_hidden=64, search_hidden=24
+    node_width=24, query_width=24, join_hidden=64, search_hidden=24, join_carry=1.0, write_activation="hard_tanh"
 )
 
 
@@ -216,17 +216,21 @@ class TreeMemory(keras.layers.Layer):
         join_copies: whether JOIN is in a form like WRITE's, ``T * H + (1 - T) * (g * right + (1 - g) * left)``: each
             coordinate is new or copied, all from one child where g is 0 or 1. A copy is as good at any depth. Not in
             the paper.
+        join_carry: with a minus, the first bias of JOIN's T: how much it copies before anything is learned. Not in the
+            paper.
         search_noise: the same before the sigmoid of SEARCH; 0 in the paper. A soft access may learn to look at two
             leaves at once, which no path can; under noise, only what is decided gets through.
         forget: WRITE's first biases, of T, and with a minus of H: how much it empties a leaf before anything is
             learned; 0 in the paper.
+        write_activation: of H, ``"sigmoid"`` in the paper. With JOIN's, a leaf is written in the digits of a node,
+            which JOIN can copy.
         replaces: whether WRITE is H alone, and H sees the query alone. Nothing of what stood in a leaf is left, so
             that one leaf cannot hold the last two or three things written to it. Not in the paper.
         writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
 
     Raises:
-        ValueError: a width is not a positive integer, a number of hidden units or the noise is negative, or a JOIN
-            that copies has an activation that is not within -1 and 1.
+        ValueError: a width is not a positive integer; a number of hidden units, the noise or a bias is negative; a
+            JOIN that copies has an activation that is not within -1 and 1, or one that does not has a `join_carry`.
     """
 
     def __init__(
@@ -243,8 +247,10 @@ class TreeMemory(keras.layers.Layer):
         normalise=True,
         join_copies=False,
         join_noise=0.0,
+        join_carry=0.0,
         search_noise=0.0,
         forget=0.0,
+        write_activation="sigmoid",
         replaces=False,
         writable=True,
         **kwargs,
@@ -256,11 +262,15 @@ class TreeMemory(keras.layers.Layer):
         for name, value in (widths | hidden).items():
             if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
                 raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
-        for name, value in dict(join_noise=join_noise, search_noise=search_noise, forget=forget).items():
+        for name, value in dict(
+            join_noise=join_noise, join_carry=join_carry, search_noise=search_noise, forget=forget
+        ).items():
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name}: got {value!r}; expected a number of at least 0")
         if join_copies and node_activation not in ("hard_tanh", "tanh"):
             raise ValueError(f"node_activation: got {node_activation!r}; with join_copies, expected hard_tanh or tanh")
+        if join_carry and not (join_copies and normalise):
+            raise ValueError(f"join_carry: got {join_carry}; only a normalised JOIN that copies has it")
         super().__init__(**kwargs)
         self.config = (
             widths
@@ -271,8 +281,10 @@ class TreeMemory(keras.layers.Layer):
                 normalise=normalise,
                 join_copies=join_copies,
                 join_noise=join_noise,
+                join_carry=join_carry,
                 search_noise=search_noise,
                 forget=forget,
+                write_activation=write_activation,
                 replaces=replaces,
                 writable=writable,
             )
@@ -281,18 +293,20 @@ class TreeMemory(keras.layers.Layer):
         self.writable = writable
 
         node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
-        write = dict(hidden=write_hidden, activation="sigmoid")
         sees = (query_width, node_width) if replaces else (node_width, node_width, query_width)
         self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
         self.join_units = 2 * node_width + 1 if join_copies else node_width  # H, T and g, or the value itself
         self.join = MLP(2 * node_width, self.join_units, hidden=join_hidden, noise=join_noise, **node)
         ask = dict(query_width=query_width, hidden=search_hidden, noise=search_noise)
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
-        self.write_gate = MLP(*sees, **write) if writable and not replaces else None  # T
-        self.write_value = MLP(*sees, **write) if writable else None  # H
+        write = dict(hidden=write_hidden)
+        self.write_gate = MLP(*sees, activation="sigmoid", **write) if writable and not replaces else None  # T
+        self.write_value = MLP(*sees, activation=write_activation, **write) if writable else None  # H
         for mlp, bias in (self.write_gate, forget), (self.write_value, -forget):
             if mlp:
                 (mlp.last or mlp.first).bias.assign(bias * np.ones(node_width))
+        if join_carry:
+            self.join.norm.beta.assign(-join_carry * (np.arange(self.join_units) // node_width == 1))  # T is the second
         self.built = True
 
     def get_config(self):

@@ -133,6 +133,9 @@ ALGORITHM = Recipe(
     validation_steps=20,
 )
 
+# The same where a comparison must be exact: the closest keys meet most often in the smallest tree.
+COMPARING = dataclasses.replace(ALGORITHM, lessons=((4, 4, 4), *ALGORITHM.lessons), first=60, epochs=160)
+
 # The data structures of Table 2, by trial, in trees that get full: with twice as many operations as leaves. Small trees
 # come first: with two leaves one path in a few is right, with sixteen hardly any. The noise stays, so that a node says
 # the same of a subtree however large it is.
@@ -200,10 +203,8 @@ RECIPES = {
         epochs=80,
         steps=1000,
     ),
-    "merge": dataclasses.replace(  # priorities of ten bits, the closest of which meet most often in the smallest tree
-        ALGORITHM, task="merge", lessons=((4, 4, 4), *ALGORITHM.lessons), first=60, epochs=160
-    ),
-    "sort": ALGORITHM,
+    "merge": dataclasses.replace(COMPARING, task="merge"),
+    "sort": COMPARING,
     "add": dataclasses.replace(
         ALGORITHM,
         task="add",
@@ -231,6 +232,20 @@ RECIPES = {
         threshold=0.05,
         epochs=20,
     ),
+    # The same, softly until eight symbols are learned.
+    "reverse-eight": dataclasses.replace(
+        STRUCTURE,
+        task="reverse",
+        model="ham",
+        loss="binary_crossentropy",
+        samples=1,
+        sizes=(8,),
+        mixed=True,
+        lessons=(),
+        alike=False,
+        epochs=10,
+        batch_size=50,
+    ),
     # Table 2.
     "stack": STRUCTURE,
     # In tight trees seed 0 stayed at 16% wrong for 8 operations.
@@ -239,7 +254,7 @@ RECIPES = {
         STRUCTURE,
         task="priority-queue",
         memory="book-compare",
-        lessons=((2, 4, 4), (4, 8, 8), (8, 16, 16), (2, 4, 4), (4, 8, 8), (16, 32, 32)),
+        lessons=((2, 4, 4), (4, 8, 8), (8, 16, 16), (2, 4, 4), (4, 8, 8), (128, 16, 16)),
         noisy=False,
         samples=4,
         batch_size=50,
@@ -248,6 +263,7 @@ RECIPES = {
         steps=250,
     ),
 }
+RECIPES["reverse-both"] = dataclasses.replace(RECIPES["reverse-trial"], start="reverse-eight", sizes=(8, 16, 32))
 # Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -270,6 +271,16 @@ def read_run(folder):
         return Recipe.from_json(json.loads(card.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
+
+
+def read_log(folder):
+    """Return what a run has logged, ``{column: array[epochs]}``: ``epoch``, ``n``, ``loss``, ``val_wrong`` and so on.
+
+    Raises:
+        FileNotFoundError: the folder holds no log.csv.
+    """
+    with open(Path(folder) / "log.csv", newline="") as file:
+        return {column: np.array(values, float) for column, *values in zip(*csv.reader(file), strict=True)}
 
 
 def _forget_epochs(log, epochs):

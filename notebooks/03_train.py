@@ -31,9 +31,9 @@ from hamlib.memory import TreeMemory, preset
 from hamlib.models import RawHAM
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task, stream_seed
-from hamlib.training import stream, train
+from hamlib.training import read_log, stream, train
 
-import csv, dataclasses, tempfile
+import dataclasses, tempfile
 from pathlib import Path
 
 import keras
@@ -259,12 +259,7 @@ home = Path(workshop.name)
 trained, _ = train(SHORT, home / "unbroken", seed=0, verbose=0)
 
 
-def read_log(folder):
-    with open(home / folder / "log.csv") as file:
-        return {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
-
-
-unbroken = read_log("unbroken")
+unbroken = read_log(home / "unbroken")
 print("files:", sorted(path.name for path in (home / "unbroken").iterdir()))
 print("same losses as `fit` above:", np.allclose(unbroken["loss"], losses, rtol=1e-4))
 
@@ -297,7 +292,7 @@ def run(*arguments):
 
 
 print("exit status:", run("1750"), "  (-9 is SIGKILL)")
-killed = read_log("broken")
+killed = read_log(home / "broken")
 print("whole epochs in the log:", len(killed["loss"]), "of 8; it died in epoch", 1750 // 500 + 1)
 
 # %% [markdown]
@@ -306,7 +301,7 @@ print("whole epochs in the log:", len(killed["loss"]), "of 8; it died in epoch",
 
 # %% tags=["slow"]
 print("exit status:", run())
-resumed = read_log("broken")
+resumed = read_log(home / "broken")
 print("loss, unbroken:", unbroken["loss"].round(6))
 print("loss, resumed: ", resumed["loss"].round(6))
 for column in ("loss", "val_loss", "val_wrong"):

@@ -30,9 +30,9 @@ from hamlib.evaluation import draw_table, ledger_rows, table_text, wrong_rate
 from hamlib.memory import PRESETS, preset
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import train
+from hamlib.training import read_log, train
 
-import csv, dataclasses, tempfile
+import dataclasses, tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -247,9 +247,7 @@ print("memory:", preset(full.memory))
 # %% tags=["slow"]
 SHORT = dict(epochs=16, steps=500, validation_steps=20, learning_rate=(0.006, 0.0003))
 mended = train_here(dataclasses.replace(full, **SHORT), "mended")
-
-with open(Path(workshop.name) / "mended" / "log.csv") as file:
-    log = {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
+log = read_log(Path(workshop.name) / "mended")
 
 
 # %% tags=["slow"]

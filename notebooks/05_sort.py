@@ -32,10 +32,9 @@ from hamlib.models import HAM
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import train
+from hamlib.training import read_log, train
 
-import csv, dataclasses, tempfile
-from pathlib import Path
+import dataclasses, tempfile
 
 import keras
 import matplotlib.pyplot as plt
@@ -149,8 +148,7 @@ SMALL = dataclasses.replace(
 # %% tags=["slow"]
 with tempfile.TemporaryDirectory() as folder:
     small, _ = train(SMALL, folder, seed=0, verbose=0)
-    with open(Path(folder) / "log.csv") as file:
-        log = {column: np.array(values, float) for column, *values in zip(*csv.reader(file))}
+    log = read_log(folder)
 
 
 # %% tags=["slow"]

@@ -29,10 +29,9 @@ from hamlib.drawing import draw_tree, show
 from hamlib.models import Trial
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, stream, train
+from hamlib.training import build, compile_model, read_log, stream, train
 
-import csv, dataclasses, tempfile, time
-from pathlib import Path
+import dataclasses, tempfile, time
 
 import keras
 import matplotlib.pyplot as plt
@@ -167,9 +166,7 @@ def learn(recipe):
     clock = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
     with tempfile.TemporaryDirectory() as folder:
         model, _ = train(recipe, folder, seed=0, verbose=0, callbacks=[clock])
-        with open(Path(folder) / "log.csv") as file:
-            errors = [float(row["val_wrong"]) for row in csv.DictReader(file)]
-    return model, np.array(ends), errors
+        return model, np.array(ends), read_log(folder)["val_wrong"]
 
 
 # %% tags=["slow"]

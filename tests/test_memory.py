@@ -163,6 +163,15 @@ def test_a_join_that_copies_hands_up_one_child_at_any_depth():
     np.testing.assert_array_equal(root, leaves[range(5), leaves[..., 0].argmax(1)])
 
 
+def test_a_join_that_carries_only_copies_at_first():
+    """T = 0: each coordinate is the same mean of left and right."""
+    memory = TreeMemory(4, 6, 5, join_copies=True, join_carry=9.0)  # a normalised sum is at most 3.6
+    leaves = np.random.default_rng(0).normal(size=(5, 2, 6)).astype("float32")
+    share = (np.asarray(memory.join_all(leaves))[:, 1] - leaves[:, 0]) / (leaves[:, 1] - leaves[:, 0])
+    np.testing.assert_allclose(share, np.repeat(share[:, :1], 6, axis=1), rtol=1e-3)
+    assert (0 <= share).all() and (share <= 1).all() and np.ptp(share) > 0.1
+
+
 def test_noise():
     """One tensor for SEARCH, then one a level, lowest first: uniform on ± the noise, before the activation."""
     memory = TreeMemory(4, 6, 5, join_noise=0.5, search_noise=2.0)
@@ -220,6 +229,7 @@ def test_n_must_be_a_power_of_two(n):
         (dict(join_copies=True, node_activation="relu"), "node_activation: got 'relu'; with join_copies, expected"),
         (dict(join_noise=-0.1), "join_noise: got -0.1; expected a number of at least 0"),
         (dict(join_noise=float("nan")), "join_noise: got nan"),
+        (dict(join_carry=1.0), "join_carry: got 1.0; only a normalised JOIN that copies has it"),
         (dict(forget=-1.0), "forget: got -1.0; expected a number of at least 0"),
     ],
 )

@@ -1,4 +1,3 @@
-import csv
 import dataclasses
 import json
 import os
@@ -15,15 +14,14 @@ import tensorflow as tf
 from hamlib.evaluation import wrong_rate
 from hamlib.recipes import RATES, RECIPES, SPACE, Recipe, get_recipe
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, open_run, read_run, search, stream, train, tune, write_whole
+from hamlib.training import build, compile_model, open_run, read_log, read_run, search, stream, train, tune, write_whole
 
 # With the book's memory: its noise, too, must go on where it stopped.
 SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)
 
 
 def history(folder):
-    with open(folder / "log.csv", newline="") as file:
-        return list(csv.DictReader(file))
+    return {column: values.tolist() for column, values in read_log(folder).items()}
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +80,7 @@ def test_a_killed_run_goes_on_as_if_it_never_had_been(tmp_path, unbroken, where)
     assert run_killed(tmp_path / "run", where) == -signal.SIGKILL
     model, checkpoints = train(SHORT, tmp_path / "run", seed=3, verbose=0)
     folder, expected, reference = unbroken
-    assert [row["epoch"] for row in history(tmp_path / "run")] == ["0", "1", "2"]
+    assert history(tmp_path / "run")["epoch"] == [0, 1, 2]
     assert history(tmp_path / "run") == history(folder)
     for ours, theirs in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -101,7 +99,7 @@ def test_a_finished_run_is_only_loaded(unbroken):
 
 def test_a_run_leaves_its_logs(unbroken):
     folder, _, _ = unbroken
-    assert {"loss", "wrong", "val_loss", "val_wrong", "n", "epoch"} == set(history(folder)[0])
+    assert {"loss", "wrong", "val_loss", "val_wrong", "n", "epoch"} == set(history(folder))
     assert list((folder / "logs" / "train").glob("events.out.tfevents.*"))
     assert json.loads((folder / "run.json").read_text())["seed"] == 3
     assert read_run(folder) == SHORT
@@ -116,7 +114,7 @@ def test_the_best_weights_are_kept(tmp_path):
                 self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
 
     model, checkpoints = train(SHORT, tmp_path, seed=0, verbose=0, callbacks=[Wreck()])
-    errors = [float(row["val_wrong"]) for row in history(tmp_path)]
+    errors = history(tmp_path)["val_wrong"]
     assert errors[2] > min(errors) and float(checkpoints.best_error) == pytest.approx(min(errors))
     rate = wrong_rate(model, get_task("smallest"), 8, 2000, attention="soft")
     assert abs((100 - rate.right) / 100 - min(errors)) < 0.1
@@ -125,7 +123,7 @@ def test_the_best_weights_are_kept(tmp_path):
 def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
     recipe = dataclasses.replace(SHORT, sizes=(2, 4, 8), mixed=True, threshold=1.1, epochs=4)
     _, checkpoints = train(recipe, tmp_path, verbose=0)
-    assert [row["n"] for row in history(tmp_path)] == ["2", "4", "8", "8"]
+    assert history(tmp_path)["n"] == [2, 4, 8, 8]
     assert int(checkpoints.best_n) == 8
     assert recipe.lengths(4) == ((1, 2), (1, 4)) and recipe.lengths(8) == ((1, 2), (1, 4), (1, 8))
 
@@ -133,7 +131,7 @@ def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
 def test_the_curriculum_waits_for_its_threshold(tmp_path):
     recipe = dataclasses.replace(SHORT, sizes=(8, 16), threshold=0.0, epochs=2)
     _, checkpoints = train(recipe, tmp_path, verbose=0)
-    assert [row["n"] for row in history(tmp_path)] == ["8", "8"]
+    assert history(tmp_path)["n"] == [8, 8]
 
 
 def test_decoys_come_with_the_same_inputs():
@@ -174,7 +172,7 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     assert dataclasses.replace(LESSONS, front=4).lesson(8, 3) == (4, 16, 4, False)
     assert LESSONS.lengths(4) == ((1, 2), (1, 4))
     model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
-    assert [row["n"] for row in history(tmp_path / "unbroken")] == ["2", "8", "8", "8"]
+    assert history(tmp_path / "unbroken")["n"] == [2, 8, 8, 8]
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -351,7 +349,7 @@ def test_each_learning_rate_is_tried(tmp_path):
     assert len(RATES) >= 3 and tuple(errors) == RATES
     for rate, error in errors.items():
         folder = tmp_path / f"rate{rate:g}"
-        assert error == min(float(row["val_wrong"]) for row in history(folder))
+        assert error == min(history(folder)["val_wrong"])
         assert read_run(folder) == dataclasses.replace(recipe, learning_rate=(rate, rate / 2), epochs=1)
 
 
@@ -359,7 +357,7 @@ def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, epochs=2, steps=10)
     unbroken = search(recipe, tmp_path / "unbroken", 2)
     assert [trial.value for trial in unbroken.trials] == [
-        min(float(row["val_wrong"]) for row in history(tmp_path / "unbroken" / f"trial{k}")) for k in (0, 1)
+        min(history(tmp_path / "unbroken" / f"trial{k}")["val_wrong"]) for k in (0, 1)
     ]
     low, high = SPACE["learning_rate"]
     rates = [trial.params["learning_rate"] for trial in unbroken.trials]
