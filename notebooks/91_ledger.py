@@ -17,7 +17,11 @@ if importlib.util.find_spec("hamlib") is None:
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
 
 # %%
+from hamlib.drawing import show
 from hamlib.evaluation import FIVE, THREE, ledger, ledger_rows, table_text, tasks_rows
+
+import matplotlib.pyplot as plt
+import numpy as np
 
 # %% [markdown]
 # ## Right sequences, in percent
@@ -59,6 +63,38 @@ for task, entry in ledger()["tasks"].items():
         for run in row["seeds"]:
             print(f"  seed {run['seed']}: {run['steps']:,} steps, {run['minutes']} minutes, "
                   f"best {run['best_validation_error']:.3%}, weights {run['sha256'][:12]}")
+
+# %% [markdown]
+# ## How they learned
+#
+# Wrong sequences in validation after each epoch, of the runs whose curve the ledger keeps: the later ones. A curve rises where
+# the tree grows, or where more of an answer is asked than before.
+
+
+# %%
+def draw_curves():
+    rows = [
+        (f"{task}, {row['label']}", [run for run in row["seeds"] if "curve" in run])
+        for task, entry in ledger()["tasks"].items()
+        for row in entry["measured"]
+    ]
+    rows = [(title, runs) for title, runs in rows if runs]
+    figure, axes = plt.subplots(-(-len(rows) // 2), 2, figsize=(9, 2.4 * -(-len(rows) // 2)), sharey=True, layout="constrained")
+    for ax in axes.flat[len(rows) :]:
+        ax.axis("off")
+    for ax, (title, runs) in zip(axes.flat, rows):
+        for run, color in zip(runs, ("#0072B2", "#E69F00", "#009E73")):
+            ax.plot(range(1, len(run["curve"]) + 1), 100 * np.array(run["curve"]), color=color, label=f"seed {run['seed']}", lw=1)
+        ax.set(title=title, xlabel="epoch", ylabel="wrong (%)", ylim=(0, 120))
+        ax.set_yscale("symlog", linthresh=0.1)
+        ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
+        ax.grid(alpha=0.3)
+        ax.legend(fontsize=8)
+    ends = "; ".join(f"{title}: " + ", ".join(f"{min(run['curve']):.2%}" for run in runs) for title, runs in rows)
+    return figure, f"Validation error by epoch on a log axis, a line for each seed. Lowest: {ends}."
+
+
+show(*draw_curves())
 
 # %%
 print(*{run["machine"] for entry in ledger()["tasks"].values() for row in entry["measured"] for run in row["seeds"]}, sep="\n")
