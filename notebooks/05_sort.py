@@ -178,8 +178,8 @@ print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 # ## How was the shipped model trained?
 #
 # `python -m hamlib train sort` does the same up to n = 32: first the smallest key, then a few symbols from anywhere in
-# the answer; those before them are made hard, without a gradient. The inputs have at most 32 pairs, the trees up to 128
-# leaves.
+# the answer; those before them are made hard, without a gradient. The inputs have at most 32 pairs, the trees 4 to 128
+# leaves in turn: the deep ones show what depth looks like, the smallest how to tell keys apart that are equal or near.
 
 # %% [markdown]
 # ## What does a trained memory do?
