@@ -135,7 +135,7 @@ class Clock(keras.callbacks.Callback):
     def __init__(self, task):
         super().__init__()
         self.examples, self.judge = task.examples(32, 500, 1, 0), task.wrong
-        self.seconds = 0.0
+        self.seconds, self.begun = 0.0, 0
 
     def on_train_begin(self, logs=None):
         self.started = time.perf_counter()
@@ -152,22 +152,25 @@ class Clock(keras.callbacks.Callback):
 
 
 def compare_learning(seeds=(0, 1, 2)):
-    """Print a line for each seed and way to learn Reverse: how long it takes, or what is wrong at the end."""
+    """Print a line for each seed and way to learn Reverse with the same memory: how long it takes, or what is wrong."""
+    trial = RECIPES["reverse-trial"]
+    soft = dataclasses.replace(RECIPES["reverse-eight"], sizes=trial.sizes, epochs=trial.epochs)
+    ways = {"softly": soft, "by trial": trial, "softly at n = 8, then by trial": RECIPES["reverse-both"]}
     for seed in seeds:
-        for name in ("reverse", "reverse-trial", "reverse-both"):
-            recipe = RECIPES[name]
+        for name, recipe in ways.items():
             with tempfile.TemporaryDirectory() as folder:
                 clock = Clock(get_task("reverse"))
                 if recipe.start:
-                    clock.seconds = float(train(RECIPES[recipe.start], Path(folder) / "start", seed, 0)[1].seconds)
+                    _, start = train(RECIPES[recipe.start], Path(folder) / "start", seed, verbose=0)
+                    clock.seconds, clock.begun = float(start.seconds), int(start.epoch) * recipe.steps
                 try:
                     train(recipe, folder, seed, verbose=0, callbacks=[clock])
                     ends = "NOT learned"
                 except Learned:
                     ends = "learned"
             print(
-                f"seed {seed}, {name:<13}: {ends} in {clock.seconds:>5,.0f} s;"
-                f" {clock.steps:>6,} steps of this recipe, {clock.wrong:6.1%} wrong",
+                f"seed {seed}, {name:<30}: {ends} in {clock.seconds:>5,.0f} s,"
+                f" {clock.begun:>5,} + {clock.steps:>5,} steps; {clock.wrong:6.1%} wrong",
                 flush=True,
             )
 
