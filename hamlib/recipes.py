@@ -232,20 +232,6 @@ RECIPES = {
         threshold=0.05,
         epochs=20,
     ),
-    # The same softly, in trees of eight leaves; "reverse-both" goes on from there by trial.
-    "reverse-eight": dataclasses.replace(
-        STRUCTURE,
-        task="reverse",
-        model="ham",
-        loss="binary_crossentropy",
-        samples=1,
-        sizes=(8,),
-        mixed=True,
-        lessons=(),
-        alike=False,
-        epochs=5,
-        batch_size=50,
-    ),
     # Table 2.
     "stack": STRUCTURE,
     # In tight trees seed 0 stayed at 16% wrong for 8 operations.
@@ -263,6 +249,10 @@ RECIPES = {
         steps=250,
     ),
 }
+# Reverse softly, in trees of eight leaves; then by trial.
+RECIPES["reverse-eight"] = dataclasses.replace(
+    RECIPES["reverse-trial"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5
+)
 RECIPES["reverse-both"] = dataclasses.replace(RECIPES["reverse-trial"], start="reverse-eight", sizes=(8, 16, 32))
 # Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)

@@ -143,6 +143,13 @@ show(*draw_visits())
 # operations as leaves, of which at most n push. For each input **eight paths** are drawn (four of the priority queue): what
 # the others got is the baseline. And JOIN is trained under **noise**, so that what it hands up is digital.
 
+# %% [markdown]
+# The **priority queue** must compare as well, and what it compares must come up the tree unharmed. Its WRITE ends as JOIN
+# does, not in a sigmoid, so that a leaf is written in the digits of a node; its JOIN begins as one that copies; and some lessons
+# are in trees of 128 leaves. With none of this, seed 0 got 3.64% of the sequences of 128 operations wrong: of 78 first errors
+# that were looked at, all took the priority just below the highest, and 69 were made at the two uppermost levels, which its
+# lessons, in trees of at most 16 leaves, had never shown.
+
 # %%
 TRIAL = dataclasses.replace(RECIPES["stack"], sizes=(4, 8), threshold=0.0, epochs=6)  # never on to the next size
 SOFT = dataclasses.replace(TRIAL, loss="binary_crossentropy", samples=1, batch_size=TRIAL.batch_size * TRIAL.samples)
