@@ -137,7 +137,8 @@ show(*draw_visits())
 #
 # The smallest case that needs a second leaf: a tree of two, four operations, push, push, pop, pop. We train it softly, and by
 # trial (chapter 8).
-#
+
+# %% [markdown]
 # Four things here are not the paper's. WRITE **replaces** a leaf by a function of the operation: the paper's form can keep a
 # row of old values in one leaf, and then never needs a second. Small trees get **full**, but for the queue: twice as many
 # operations as leaves, of which at most n push. For each input **eight paths** are drawn (four of the priority queue): what
