@@ -240,7 +240,7 @@ show_table(1024)
 # ## Cell by cell
 #
 # - **Reverse**: as published, no error with any of three seeds; nor is there one in trees of 1,024 leaves, 32 times the
-#   length trained on. *By trial* it takes 2,000 steps, not 15,000, and makes none either, run hard, or soft up to 128.
+#   length trained on. *By trial*, in 2,000 steps, it makes none either, run hard, or soft up to 128.
 # - **Search**: no worse than published. Of three seeds, the one in the middle gets 0.08% wrong in the test and on longer
 #   inputs, the worst 0.12 and 0.6%. At 1,024 leaves ten decisions in a row must be right, and the seeds differ: 0.4, 3.6
 #   and 12.6%.
