@@ -241,5 +241,5 @@ if __name__ == "__main__":
     if "access" in wanted:
         for level in range(10, 21, 2):
             compare_access(load_pretrained("raw-sort").model, 2**level)
-    if "learn" in wanted:  # an hour
+    if "learn" in wanted:  # a quarter of an hour
         compare_learning()
