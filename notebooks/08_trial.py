@@ -208,7 +208,7 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
 
 # %% [markdown]
 # A longer race, which `python -m benchmarks learn` runs: **Reverse**, with an LSTM, until fewer than 1% of 500 sequences of 32
-# symbols are wrong, run hard. Same memory, same curriculum; seconds with compiling, on 2 cores beside other programs:
+# symbols are wrong, run hard. Same memory, same learning rates; seconds with compiling, on 2 cores beside other programs:
 #
 # | seed | softly | by trial | softly at n = 8, then by trial |
 # | --- | --- | --- | --- |
