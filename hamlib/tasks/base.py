@@ -265,6 +265,9 @@ def uniform(shape, seed, low, high):
 def window(batch, least, total, seed):
     """Choose neighbours among numbers: each octave of how many, from the least on, is as probable as any other.
 
+    A window may begin before the first number or end after the last, and is then moved in. Otherwise the outermost
+    numbers would hardly ever be among few: they are in a single window of each width.
+
     Args:
         batch: of how many inputs.
         least: how many neighbours at least.
@@ -277,7 +280,8 @@ def window(batch, least, total, seed):
     octaves = tf.random.stateless_uniform([batch, 1], seed, 0, np.log2(total / least), alg="philox")
     width = tf.cast(least * 2**octaves, tf.int32)
     place, seed = tf.range(total), tf.random.fold_in(seed, 1)
-    first = uniform([batch], seed, tf.zeros([batch], tf.int32), total - width[:, 0] + 1)[:, None]
+    first = uniform([batch], seed, 1 - width[:, 0], tf.fill([batch], total))[:, None]
+    first = tf.clip_by_value(first, 0, total - width)
     return (place >= first) & (place < first + width)
 
 
