@@ -17,7 +17,7 @@ from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits, visits
 from hamlib.recipes import RECIPES, get_recipe
-from hamlib.tasks import TASKS, get_task
+from hamlib.tasks import TASKS, get_task, stream_seed
 
 SIZES = (8, 16, 32, 64, 128, 256, 1024)
 
@@ -182,7 +182,7 @@ def _sort_random(sorter, m, seed):
     if m < 1:
         raise ValueError(f"random: got {m}; expected at least one pair")
     check_fits(1 << (m - 1).bit_length(), 1, sorter.model.memory.node_width)
-    bits = np.random.default_rng(training.stream_seed(seed, "test")).integers(0, 2, (1, m, 10))
+    bits = np.random.default_rng(stream_seed(seed, "test")).integers(0, 2, (1, m, 10))
     inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
     bar, visited, started = keras.utils.Progbar(m, unit_name="access"), [], time.monotonic()
     print(f"{m:,} pairs, {inputs['symbols'].shape[1]:,} leaves; first the tree is grown and the loop compiled")

@@ -115,5 +115,5 @@ class Online:
         self.nodes.scatter_update(tf.IndexedSlices(new[0], path[0]))
         return answer[0], path[0]
 
-    def _rows(self, index):
+    def _rows(self, index, level=None):
         return tf.gather(self.nodes, index)  # of a variable: it reads these rows, and copies no other

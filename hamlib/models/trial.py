@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import put_rows, rows, siblings
+from hamlib.memory import add_rows, rows, siblings
 
 
 def roll(model, inputs, thresholds, noise=None):
@@ -30,14 +30,25 @@ def roll(model, inputs, thresholds, noise=None):
     memory, variables = model.memory, model.trainable_variables
     symbols, thresholds = ops.convert_to_tensor(inputs["symbols"]), ops.convert_to_tensor(thresholds)
     noise = None if noise is None else ops.convert_to_tensor(noise)
-    n, accesses, parts = nodes.shape[1] // 2, model.accesses * asked.shape[1], len(controller)
+    batch, n, empty = ops.shape(nodes)[0], nodes.shape[1] // 2, symbols.shape[2] == 0
+    accesses, parts, height = model.accesses * asked.shape[1], len(controller), n.bit_length()
+    on_path_and_beside = ops.array([*range(height), *range(1, height)])  # levels
+    # The journal: the nodes at the start, of an empty tree one for each level; then what each access wrote.
+    first = ops.tile(memory.empty(n)[None], (batch, 1, 1)) if empty else nodes
+    begun = first.shape[1]
+
+    def where_it_stands(paths, index, level):
+        """The rows in the journal of the nodes ``index[batch, r]`` of levels [r], after ``paths[K, batch, height]``."""
+        written = ops.take(paths, level, axis=2) == index
+        access = ops.max(ops.where(written, ops.arange(accesses)[:, None, None], -1), axis=0)
+        return ops.where(access < 0, level if empty else index, begun + access * height + level)
 
     def access(k, path, around, *tensors):
         """One access, by its own neighbourhood alone: what is on its path, and beside it."""
         controller, weights = list(tensors[:parts]), tensors[parts:]
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
             query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
-            on_path, beside = around[:, : path.shape[1]], around[:, path.shape[1] :]
+            on_path, beside = around[:, :height], around[:, height:]
             p = memory.search(on_path[:, :-1], query)[..., 0] if n > 1 else ops.zeros_like(query[:, :0])
             read = rows(symbols, path[:, -1:] - n)[:, 0] if model.reads_symbols else on_path[:, -1]
             answer, controller, said = model.told(asked[:, k // model.accesses], controller, read)
@@ -46,54 +57,59 @@ def roll(model, inputs, thresholds, noise=None):
                 on_path = memory.climb(path, beside, memory.written(on_path[:, -1:], said), drawn)
         return on_path, *controller, answer, p, query
 
-    def draw(k, nodes, *tensors):
+    def draw(k, journal, paths, *tensors):
+        def look(index, level):
+            return rows(journal, where_it_stands(paths, index, ops.array([level])))
+
         controller, weights = list(tensors[:parts]), tensors[parts:]
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
             query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
-            return memory.sample(nodes, query, thresholds[:, k])
+            return memory.descend(look, query, thresholds[:, k])
 
     @tf.custom_gradient
-    def run(nodes, *tensors):
-        first, weights = tensors[:parts], tensors[parts:]
+    def run(first, *tensors):
+        start, weights = tensors[:parts], tensors[parts:]
 
-        def forward(k, nodes, controller, kept):
-            path = draw(k, nodes, *controller, *weights)
-            around = rows(nodes, ops.concatenate([path, siblings(path)], axis=1))
-            on_path, *after = access(k, path, around, *controller, *weights)
-            keep = [path, around, *controller, *after[parts:]]
+        def forward(k, journal, paths, controller, kept):
+            path = draw(k, journal, paths, *controller, *weights)
+            index = ops.concatenate([path, siblings(path)], axis=1)
+            stands = where_it_stands(paths, index, on_path_and_beside)
+            on_path, *after = access(k, path, rows(journal, stands), *controller, *weights)
+            keep = [stands, *controller, *after[parts:]]
             kept = [array.write(k, value) for array, value in zip(kept, keep, strict=True)]
-            return k + 1, put_rows(nodes, path, on_path), tuple(after[:parts]), kept
+            journal = ops.slice_update(journal, (0, begun + k * height, 0), on_path)
+            return k + 1, journal, ops.slice_update(paths, (k, 0, 0), path[None]), tuple(after[:parts]), kept
 
-        kinds = [tf.int32] + [tf.float32] * (parts + 4)
-        kept = [tf.TensorArray(kind, accesses) for kind in kinds]
-        start = (tf.constant(0), nodes, tuple(first), kept)
-        *_, kept = tf.while_loop(lambda k, *_: k < accesses, forward, start, maximum_iterations=accesses)
-        paths, arounds, *more = [array.stack() for array in kept]
+        kept = [tf.TensorArray(kind, accesses) for kind in [tf.int32] + [tf.float32] * (parts + 3)]
+        blank = ops.zeros((batch, accesses * height, memory.node_width))
+        journal, paths = ops.concatenate([first, blank], axis=1), ops.zeros((accesses, batch, height), "int32")
+        state = (tf.constant(0), journal, paths, tuple(start), kept)
+        _, journal, paths, _, kept = tf.while_loop(
+            lambda k, *_: k < accesses, forward, state, maximum_iterations=accesses
+        )
+        stands, *more = [array.stack() for array in kept]
         before, (answers, ps, queries) = more[:parts], more[parts:]
 
         def gradient(d_answers, d_ps, _, __):
-            def backward(k, d_nodes, d_controller, d_weights):
-                path, states = paths[k], [state[k] for state in before]
-                sources = [arounds[k], *states, *weights]
+            def backward(k, d_journal, d_controller, d_weights):
+                sources = [rows(journal, stands[k]), *(state[k] for state in before), *weights]
                 with tf.GradientTape() as tape:
                     tape.watch(sources)
-                    *made, _ = access(k, path, *sources)
-                told = [rows(d_nodes, path), *d_controller, d_answers[k], d_ps[k]]
+                    *made, _ = access(k, paths[k], *sources)
+                d_path = ops.slice(d_journal, (0, begun + k * height, 0), (batch, height, memory.node_width))
+                told = [d_path, *d_controller, d_answers[k], d_ps[k]]
                 d_around, *others = tape.gradient(made, sources, told, unconnected_gradients="zero")
-                beside = siblings(path)
-                d_path, d_beside = d_around[:, : path.shape[1]], d_around[:, path.shape[1] :] + rows(d_nodes, beside)
-                index, values = ops.concatenate([path, beside], 1), ops.concatenate([d_path, d_beside], 1)
                 d_weights = tuple(a + b for a, b in zip(d_weights, others[parts:], strict=True))
-                return k - 1, put_rows(d_nodes, index, values), tuple(others[:parts]), d_weights
+                return k - 1, add_rows(d_journal, stands[k], d_around), tuple(others[:parts]), d_weights
 
-            zeros = [tf.zeros_like(value) for value in (nodes, *first, *weights)]
-            start = (tf.constant(accesses - 1), zeros[0], tuple(zeros[1 : 1 + parts]), tuple(zeros[1 + parts :]))
-            end = tf.while_loop(lambda k, *_: k >= 0, backward, start, maximum_iterations=accesses)
-            return end[1], *end[2], *end[3]
+            zeros = [tf.zeros_like(value) for value in (journal, *start, *weights)]
+            state = (tf.constant(accesses - 1), zeros[0], tuple(zeros[1 : 1 + parts]), tuple(zeros[1 + parts :]))
+            end = tf.while_loop(lambda k, *_: k >= 0, backward, state, maximum_iterations=accesses)
+            return end[1][:, :begun], *end[2], *end[3]
 
         return (answers, ps, paths, queries), gradient
 
-    results = run(nodes, *controller, *map(tf.convert_to_tensor, variables))
+    results = run(first, *controller, *map(tf.convert_to_tensor, variables))
     return [ops.swapaxes(result, 0, 1) for result in results]
 
 

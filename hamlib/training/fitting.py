@@ -1,28 +1,16 @@
-"""Training: `compile`, a stream of fresh batches, the curriculum, and runs that survive a kill.
+"""`compile`, a stream of fresh batches, the curriculum, and `train`."""
 
-A run is a folder. After each epoch its whole state (weights, optimiser, epoch, size, best error) is
-checkpointed, and the weights with the lowest validation error are kept in ``best.weights.h5``. The
-examples are a pure function of the step, so a run that was stopped goes on as if it never had been.
-"""
-
-import csv
-import dataclasses
-import json
-import math
-import os
-import time
 import warnings
-from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM, EncoderDecoder, RawHAM, Reinforce, Trial
-from hamlib.recipes import RATES, Recipe, get_recipe, suggest
+from hamlib.recipes import get_recipe
 from hamlib.tasks import Structure, get_task, stream_seed
+from hamlib.training.runs import Checkpoints, forget_epochs, open_run
 
 
 def build(recipe):
@@ -153,146 +141,6 @@ class FallingEntropy(keras.callbacks.Callback):
         self.model.loss.alpha.assign(first * (last / first) ** (epoch / max(1, self.epochs - 1)))
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Saves a whole run after each epoch and keeps the weights with the lowest validation error.
-
-    ``folder/checkpoints`` holds the last two states of the run: weights, optimiser, epoch, stage. A
-    state is complete before it is named the latest, so a kill at any moment leaves a good one.
-    ``folder/best.weights.h5`` holds the best weights at the largest n reached.
-
-    Args:
-        folder: the run's folder.
-        model: the compiled model.
-        curriculum: the run's `Curriculum`.
-    """
-
-    def __init__(self, folder, model, curriculum):
-        super().__init__()
-        self.curriculum = curriculum
-        self.answering = model.answering if isinstance(model, Trial) else model
-        self.epoch = tf.Variable(0, dtype=tf.int64)
-        self.seconds = tf.Variable(0.0, dtype=tf.float64)
-        self.best_n = tf.Variable(0, dtype=tf.int64)
-        self.best_error = tf.Variable(1.0, dtype=tf.float64)
-        self.best_weights = Path(folder) / "best.weights.h5"
-        self.state = tf.train.Checkpoint(
-            model=model.variables,  # with the state of the noise, which `model` itself would leave out
-            optimizer=model.optimizer.variables,
-            stage=curriculum.stage,
-            epoch=self.epoch,
-            seconds=self.seconds,
-            best_n=self.best_n,
-            best_error=self.best_error,
-        )
-        self.manager = tf.train.CheckpointManager(self.state, str(Path(folder) / "checkpoints"), max_to_keep=2)
-
-    def restore(self):
-        """Load the latest state that is whole; return the number of epochs it has done.
-
-        Raises:
-            ValueError: there are states, and none is whole.
-        """
-        paths = self.manager.checkpoints
-        whole = [path for path in paths if _is_whole(path)]
-        if paths and not whole:
-            raise ValueError(f"folder: no checkpoint in {self.manager.directory} can be read; choose another folder")
-        if whole:
-            self.state.restore(whole[-1]).assert_consumed()
-        return int(self.epoch)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.monotonic()
-        self.n = self.curriculum.n
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self.n > self.best_n or logs["val_wrong"] <= self.best_error:
-            self.best_n.assign(self.n)
-            self.best_error.assign(logs["val_wrong"])
-            write_whole(self.best_weights, self.answering.save_weights)
-        self.epoch.assign(epoch + 1)
-        self.seconds.assign_add(time.monotonic() - self.started)
-        self.manager.save(epoch + 1)
-
-
-def _is_whole(path):
-    """Whether every tensor of a checkpoint can be read; a restore that failed half-way would mix two states."""
-    try:
-        reader = tf.train.load_checkpoint(path)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (tf.errors.OpError, IndexError, ValueError):
-        return False
-    return True
-
-
-def write_whole(path, write):
-    """Call ``write`` on a temporary name, then rename it to ``path``: the file is there whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".writing-{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
-
-
-def open_run(folder, recipe, seed):
-    """Make ``folder`` the home of a run, or check that it is the home of this very run.
-
-    Raises:
-        ValueError: the folder holds a run of another recipe or seed; the message says what differs.
-        OSError: the folder cannot be written.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    card = folder / "run.json"
-    wanted = dataclasses.asdict(recipe) | {"seed": seed}
-    if card.exists():
-        found = dataclasses.asdict(read_run(folder)) | {"seed": json.loads(card.read_text()).get("seed")}
-        differ = [k for k in wanted if found.get(k) != wanted[k]]
-        if differ:
-            what = "; ".join(f"{k} is {found.get(k)!r} there and {wanted[k]!r} here" for k in differ)
-            raise ValueError(f"folder: {folder} holds another run ({what}); choose another folder")
-    elif (folder / "checkpoints").exists():
-        raise ValueError(f"folder: {folder} holds checkpoints without a run.json; choose another folder")
-    else:
-        write_whole(card, lambda path: path.write_text(json.dumps(wanted, indent=1) + "\n"))
-    return folder
-
-
-def read_run(folder):
-    """Return the `Recipe` of the run in ``folder``.
-
-    Raises:
-        FileNotFoundError: the folder holds no run.
-        ValueError: its run.json cannot be read.
-    """
-    card = Path(folder) / "run.json"
-    if not card.is_file():
-        raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
-    try:
-        return Recipe.from_json(json.loads(card.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
-
-
-def read_log(folder):
-    """Return what a run has logged, ``{column: array[epochs]}``: ``epoch``, ``n``, ``loss``, ``val_wrong`` and so on.
-
-    Raises:
-        FileNotFoundError: the folder holds no log.csv.
-    """
-    with open(Path(folder) / "log.csv", newline="") as file:
-        return {column: np.array(values, float) for column, *values in zip(*csv.reader(file), strict=True)}
-
-
-def _forget_epochs(log, epochs):
-    """Drop from a CSV log the epochs that a resumed run will do again."""
-    if log.exists():
-        with open(log, newline="") as file:
-            head, *rows = list(csv.reader(file)) or [[]]
-        kept = [row for row in rows if row and row[0].isdigit() and int(row[0]) < epochs]
-        with open(log, "w", newline="") as file:
-            csv.writer(file).writerows([head, *kept] if kept else [])
-
-
 def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
     """Train a recipe in a folder, or go on with the run that is there.
 
@@ -327,7 +175,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     checkpoints = Checkpoints(folder, model, curriculum)
     if recipe.start:
         checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
-    _forget_epochs(folder / "log.csv", checkpoints.restore())
+    forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):
         aids = dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples) if purpose == "train" else {}
@@ -363,62 +211,3 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         compiled[lesson], compiled[n] = model.train_function, model.test_function
     answering.load_weights(checkpoints.best_weights)
     return answering, checkpoints
-
-
-def tune(recipe, folder, seed=0):
-    """Try each learning rate of `recipes.RATES` in a quarter of a recipe's epochs, or go on with what is there.
-
-    Args:
-        recipe, seed: as in `train`.
-        folder: the home of the runs.
-
-    Returns:
-        ``{rate: lowest validation error}``.
-    """
-    short = dataclasses.replace(recipe, epochs=math.ceil(recipe.epochs / 4))
-    errors = {}
-    for rate in RATES:
-        _, checkpoints = train(short.at_rate(rate), Path(folder) / f"rate{rate:g}", seed, verbose=0)
-        errors[rate] = float(checkpoints.best_error)
-    return errors
-
-
-def search(recipe, folder, trials, seed=0):
-    """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
-
-    Args:
-        recipe: the `Recipe` whose fields in `recipes.SPACE` are drawn anew for each trial.
-        folder: the search's home: ``trials.db``, Optuna's, and the folder of each trial's run.
-        trials: how many runs there shall be in all.
-        seed: of all runs, and of what is drawn.
-
-    Returns:
-        Optuna's ``Study``; its trials have the best validation error of their run as ``value``.
-
-    Raises:
-        ValueError: ``trials`` is not a positive integer, or a bad seed.
-        OSError: the folder cannot be written.
-    """
-    import optuna  # only a search needs it
-
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise ValueError(f"trials: got {trials!r}; expected a positive integer")
-    stream_seed(seed, "train")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=f"sqlite:///{folder / 'trials.db'}", study_name=f"{recipe.task}-seed{seed}", load_if_exists=True
-    )
-
-    def run(trial):
-        _, checkpoints = train(suggest(recipe, trial), folder / f"trial{len(done())}", seed, verbose=0)
-        return float(checkpoints.best_error)
-
-    def done():
-        return study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-
-    while len(done()) < trials:  # a trial that was stopped is drawn again, the same, and goes on in its folder
-        study.sampler = optuna.samplers.RandomSampler(seed=seed + len(done()))
-        study.optimize(run, n_trials=1)
-    return study

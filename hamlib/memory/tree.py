@@ -1,89 +1,13 @@
-"""The tree memory of Hierarchical Attentive Memory (Sec. 3.2, Fig. 2-5, Appendix A).
-
-One tree is one tensor in the classic heap layout, ``nodes[batch, 2n, d]``: the root is row 1, the
-children of row i are rows 2i and 2i + 1, leaf k is row n + k, and row 0 is unused.
-
-A memory access is three moves: **attend -> read -> write**. Each walks the same weights in two ways:
-
-=======  ===================================  =====================  ================================
-         ``attend`` returns                   ``read`` returns       ``write`` changes
-=======  ===================================  =====================  ================================
-soft     ``p[batch, n]``, floats: how         the mean leaf under p  every leaf by its p, then every
-         probable each leaf is                                       inner node is joined again
-hard     ``path[batch, log2 n + 1]``, ints:   one leaf               that leaf, then its ancestors
-         the rows from the root to one leaf
-=======  ===================================  =====================  ================================
-"""
+"""The tree: EMBED, JOIN, SEARCH and WRITE, and the three moves of an access."""
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
+from hamlib.memory.mlp import MLP
+from hamlib.memory.nodes import is_path, put_rows, read_leaves, rows, siblings
+
 ATTENTIONS = ("soft", "hard")
-
-# The forms of the four transformations that have a name: keyword arguments of `TreeMemory`.
-PRESETS = {
-    # The 2016 code: one layer each, EMBED and JOIN without bias; d = 20.
-    "2016": dict(
-        node_width=20, query_width=20, join_hidden=0, node_bias=False, node_activation="relu", normalise=False
-    ),
-    # The paper: d = l = 20, two-layer MLPs (Sec. 3.2 allows one or two), ReLU, no normalisation.
-    "paper": dict(
-        node_width=20,
-        query_width=20,
-        embed_hidden=20,
-        join_hidden=20,
-        search_hidden=20,
-        write_hidden=20,
-        node_activation="relu",
-        normalise=False,
-    ),
-    # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
-    # trained under noise, so that small errors do not add up from level to level.
-    "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
-    # For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended
-    # starts out as emptied.
-    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, join_noise=0.5, forget=4.0),
-    # The same with a SEARCH that can compare a node with the query, and must decide.
-    "book-ask": dict(
-        node_width=32,
-        query_width=32,
-        join_hidden=64,
-        search_hidden=32,
-        join_copies=True,
-        join_noise=0.5,
-        search_noise=2.0,
-        forget=4.0,
-    ),
-    # "book" with a SEARCH that can compare a node with the query.
-    "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
-    # For the data structures: a leaf holds what the last operation left there, and nothing older.
-    "book-replace": dict(
-        node_width=20,
-        query_width=20,
-        join_hidden=32,
-        search_hidden=20,
-        join_copies=True,
-        join_noise=0.5,
-        replaces=True,
-    ),
-}
-# The same, wider: to compare priorities. A leaf is written as JOIN would make it, and JOIN copies at first.
-PRESETS["book-compare"] = PRESETS["book-replace"] | dict(
-    node_width=24, query_width=24, join_hidden=64, search_hidden=24, join_carry=1.0, write_activation="hard_tanh"
-)
-
-
-def preset(name):
-    """Return a copy of the `TreeMemory` arguments that are known as ``name``.
-
-    Raises:
-        ValueError: ``name`` is not in `PRESETS`.
-    """
-    if name not in PRESETS:
-        raise ValueError(f"preset: unknown {name!r}; known: {', '.join(PRESETS)}")
-    return dict(PRESETS[name])
 
 
 def check_attention(attention):
@@ -101,89 +25,6 @@ def check_power_of_two(n, name="n"):
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1 or n & (n - 1):
         raise ValueError(f"{name}: got {n!r}; a full binary tree needs a power of two (1, 2, 4, 8, ...) leaves")
     return int(n)
-
-
-@keras.saving.register_keras_serializable("hamlib")
-class MLP(keras.layers.Layer):
-    """A perceptron of one or two layers, over one input or over a node and a query.
-
-    A node and a query enter the first layer through two matrices whose products are added. That is
-    the layer on the concatenated vector, but the query's part is computed once, not once a node.
-
-    Args:
-        input_width: width of the first input.
-        units: width of the output.
-        query_width: width of the query; 0 for an MLP of one input.
-        hidden: ReLU units between; 0 for a single layer.
-        activation: the activation of the output.
-        normalise: whether layer normalisation stands before that activation.
-        noise: half the width of the uniform noise that training adds before that activation, at first.
-        bias: whether the layers have biases.
-    """
-
-    def __init__(
-        self,
-        input_width,
-        units,
-        query_width=0,
-        hidden=0,
-        activation="relu",
-        normalise=False,
-        noise=0.0,
-        bias=True,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        first = hidden or units
-        self.first = _dense(input_width, first, bias)
-        self.query = _dense(query_width, first, False) if query_width else None
-        self.last = _dense(hidden, units, bias) if hidden else None
-        self.norm = keras.layers.LayerNormalization() if normalise else None
-        if self.norm:
-            self.norm.build((None, units))
-        self.noise = self.seeds = None
-        if noise:
-            self.noise = self.add_weight(
-                name="noise", shape=(), initializer=keras.initializers.Constant(noise), trainable=False
-            )
-            self.seeds = keras.random.SeedGenerator()
-        self.activation = keras.activations.get(activation)
-        self.built = True
-
-    def call(self, inputs, query=None, noise=None):
-        """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``.
-
-        ``noise[batch, k, units]`` is added before the activation.
-        """
-        x = self.first(inputs)
-        if query is not None:
-            x = x + self.query(query)[:, None, :]
-        if self.last:
-            x = self.last(ops.relu(x))
-        if self.norm:
-            x = self.norm(x)
-        if noise is not None:
-            x = x + noise
-        return self.activation(x)
-
-    def draw_noise(self, shape):
-        """Draw uniform noise of a shape; zeros, at no cost, where there is none or it has fallen to zero."""
-        if self.noise is None:
-            return ops.zeros(shape)
-        seed = self.seeds.next()
-        # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
-        return ops.cond(
-            self.noise > 0,
-            lambda: self.noise * tf.random.stateless_uniform(shape, seed, -1, 1, alg="philox"),
-            lambda: tf.zeros(shape),
-        )
-
-
-def _dense(input_width, units, bias):
-    """A Dense layer that has its weights from the start, so that a model is whole before its first call."""
-    layer = keras.layers.Dense(units, use_bias=bias)
-    layer.build((None, input_width))
-    return layer
 
 
 @keras.saving.register_keras_serializable("hamlib")
@@ -355,11 +196,16 @@ class TreeMemory(keras.layers.Layer):
     def _grow_empty(self, batch, n, noise):
         if noise:
             return self.join_all(ops.zeros((batch, n, self.node_width)), noise)
-        levels = [ops.zeros((1, 1, self.node_width))]  # all nodes of a level are equal: log2 n JOINs
-        while len(levels) < n.bit_length():
-            levels.insert(0, self._joined(ops.tile(levels[0], (1, 1, 2))))
+        levels = ops.split(self.empty(n)[None], n.bit_length(), axis=1)
         rows = [ops.zeros_like(levels[0])] + [ops.tile(row, (1, 1 << k, 1)) for k, row in enumerate(levels)]
         return ops.tile(ops.concatenate(rows, axis=1), (batch, 1, 1))
+
+    def empty(self, n):
+        """Return ``[log2 n + 1, d]``: the value that all nodes of a level have in an empty tree, the root's first."""
+        levels = [ops.zeros((1, 1, self.node_width))]
+        while len(levels) < n.bit_length():
+            levels.insert(0, self._joined(ops.tile(levels[0], (1, 1, 2))))
+        return ops.concatenate(levels, axis=1)[0]
 
     def join_all(self, leaves, noise=()):
         """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs, under `draw_noise`'s noise."""
@@ -426,13 +272,21 @@ class TreeMemory(keras.layers.Layer):
         """
         levels = (nodes.shape[1] // 2).bit_length() - 1
         thresholds = ops.broadcast_to(thresholds, (ops.shape(nodes)[0], levels))
-        return self.descend(lambda index: rows(nodes, index), query, thresholds)
+        return self.descend(lambda index, _: rows(nodes, index), query, thresholds)
 
     def descend(self, look, query, thresholds):
-        """Do the same in nodes wherever they lie: ``look(index[batch, 1])`` returns ``[batch, 1, d]``, rows of them."""
+        """Do the same in nodes wherever they lie.
+
+        Args:
+            look: ``look(index[batch, 1], level)`` returns ``[batch, 1, d]``, nodes of that level, by their rows.
+            query, thresholds: as in `sample`.
+
+        Returns:
+            as `sample`.
+        """
         path = [ops.ones_like(query[:, 0], dtype="int32")]
         for level in range(thresholds.shape[1]):
-            right = self.search(look(path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
+            right = self.search(look(path[-1][:, None], level), query)[:, 0, 0] > thresholds[:, level]
             path.append(2 * path[-1] + ops.cast(right, "int32"))
         return ops.stack(path, axis=1)
 
@@ -445,7 +299,7 @@ class TreeMemory(keras.layers.Layer):
         Returns:
             ``[batch, d]``.
         """
-        if _is_path(where):
+        if is_path(where):
             return rows(nodes, where[:, -1:])[:, 0]
         return read_leaves(nodes[:, nodes.shape[1] // 2 :], where)
 
@@ -469,7 +323,7 @@ class TreeMemory(keras.layers.Layer):
         """
         if not self.writable:
             raise ValueError("write: this memory is read-only (writable=False)")
-        if _is_path(where):
+        if is_path(where):
             return self._write_hard(nodes, where, query)
         return self.join_all(self.write_leaves(nodes[:, nodes.shape[1] // 2 :], where, query), noise)
 
@@ -509,50 +363,3 @@ class TreeMemory(keras.layers.Layer):
             return ops.broadcast_to(self.write_value(query[:, None]), ops.shape(leaves))
         gate = self.write_gate(leaves, query)
         return gate * self.write_value(leaves, query) + (1 - gate) * leaves
-
-
-def read_leaves(values, where):
-    """Read values that lie one at each leaf: the one at the attended leaf, or their mean under p.
-
-    Args:
-        values: ``[batch, n, k]``, for instance the leaves, or the input symbols.
-        where: ``p[batch, n]`` or ``path[batch, log2 n + 1]``, what `TreeMemory.attend` returned.
-
-    Returns:
-        ``[batch, k]``.
-    """
-    if _is_path(where):
-        return rows(values, where[:, -1:] - values.shape[1])[:, 0]
-    return ops.einsum("bn,bnk->bk", where, values)
-
-
-def _is_path(where):
-    """Whether attention is a hard path (integers) rather than soft probabilities (floats)."""
-    return "int" in keras.backend.standardize_dtype(where.dtype)
-
-
-def siblings(path):
-    """``[batch, log2 n]``, the other child at each decision of ``path[batch, log2 n + 1]``."""
-    return ops.bitwise_xor(path[:, 1:], 1)
-
-
-def rows(values, index):
-    """``values[batch, k, d]`` at ``index[batch, r]``: ``[batch, r, d]``."""
-    return ops.take(_flat(values), _flat_index(values, index), axis=0)
-
-
-def put_rows(values, index, new):
-    """``values[batch, k, d]`` with ``new[batch, r, d]`` at ``index[batch, r]``."""
-    new = ops.reshape(new, (-1, values.shape[2]))
-    flat = ops.scatter_update(_flat(values), ops.reshape(_flat_index(values, index), (-1, 1)), new)
-    return ops.reshape(flat, ops.shape(values))
-
-
-def _flat(values):
-    """All rows of all batch entries, one under the other: ``[batch * k, d]``."""
-    return ops.reshape(values, (-1, values.shape[2]))
-
-
-def _flat_index(values, index):
-    """Where the rows ``index[batch, r]`` of ``values[batch, k, d]`` stand in `_flat`."""
-    return ops.arange(ops.shape(index)[0])[:, None] * values.shape[1] + index

@@ -1,0 +1,23 @@
+"""Training: `compile`, a stream of fresh batches, the curriculum, and runs that survive a kill.
+
+A run is a folder. After each epoch its whole state (weights, optimiser, epoch, size, best error) is
+checkpointed, and the weights with the lowest validation error are kept in ``best.weights.h5``. The
+examples are a pure function of the step, so a run that was stopped goes on as if it never had been.
+"""
+
+from hamlib.training.fitting import build, compile_model, stream, train
+from hamlib.training.runs import open_run, read_log, read_run, write_whole
+from hamlib.training.tuning import search, tune
+
+__all__ = [
+    "build",
+    "compile_model",
+    "open_run",
+    "read_log",
+    "read_run",
+    "search",
+    "stream",
+    "train",
+    "tune",
+    "write_whole",
+]

@@ -1,0 +1,155 @@
+"""The folder of a run: its card, its log, and a checkpoint after each epoch."""
+
+import csv
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from hamlib.models import Trial
+from hamlib.recipes import Recipe
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves a whole run after each epoch and keeps the weights with the lowest validation error.
+
+    ``folder/checkpoints`` holds the last two states of the run: weights, optimiser, epoch, stage. A
+    state is complete before it is named the latest, so a kill at any moment leaves a good one.
+    ``folder/best.weights.h5`` holds the best weights at the largest n reached.
+
+    Args:
+        folder: the run's folder.
+        model: the compiled model.
+        curriculum: the run's `Curriculum`.
+    """
+
+    def __init__(self, folder, model, curriculum):
+        super().__init__()
+        self.curriculum = curriculum
+        self.answering = model.answering if isinstance(model, Trial) else model
+        self.epoch = tf.Variable(0, dtype=tf.int64)
+        self.seconds = tf.Variable(0.0, dtype=tf.float64)
+        self.best_n = tf.Variable(0, dtype=tf.int64)
+        self.best_error = tf.Variable(1.0, dtype=tf.float64)
+        self.best_weights = Path(folder) / "best.weights.h5"
+        self.state = tf.train.Checkpoint(
+            model=model.variables,  # with the state of the noise, which `model` itself would leave out
+            optimizer=model.optimizer.variables,
+            stage=curriculum.stage,
+            epoch=self.epoch,
+            seconds=self.seconds,
+            best_n=self.best_n,
+            best_error=self.best_error,
+        )
+        self.manager = tf.train.CheckpointManager(self.state, str(Path(folder) / "checkpoints"), max_to_keep=2)
+
+    def restore(self):
+        """Load the latest state that is whole; return the number of epochs it has done.
+
+        Raises:
+            ValueError: there are states, and none is whole.
+        """
+        paths = self.manager.checkpoints
+        whole = [path for path in paths if _is_whole(path)]
+        if paths and not whole:
+            raise ValueError(f"folder: no checkpoint in {self.manager.directory} can be read; choose another folder")
+        if whole:
+            self.state.restore(whole[-1]).assert_consumed()
+        return int(self.epoch)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+        self.n = self.curriculum.n
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.n > self.best_n or logs["val_wrong"] <= self.best_error:
+            self.best_n.assign(self.n)
+            self.best_error.assign(logs["val_wrong"])
+            write_whole(self.best_weights, self.answering.save_weights)
+        self.epoch.assign(epoch + 1)
+        self.seconds.assign_add(time.monotonic() - self.started)
+        self.manager.save(epoch + 1)
+
+
+def _is_whole(path):
+    """Whether every tensor of a checkpoint can be read; a restore that failed half-way would mix two states."""
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, ValueError):
+        return False
+    return True
+
+
+def write_whole(path, write):
+    """Call ``write`` on a temporary name, then rename it to ``path``: the file is there whole or not at all."""
+    path = Path(path)
+    temporary = path.with_name(f".writing-{path.name}")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def open_run(folder, recipe, seed):
+    """Make ``folder`` the home of a run, or check that it is the home of this very run.
+
+    Raises:
+        ValueError: the folder holds a run of another recipe or seed; the message says what differs.
+        OSError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = folder / "run.json"
+    wanted = dataclasses.asdict(recipe) | {"seed": seed}
+    if card.exists():
+        found = dataclasses.asdict(read_run(folder)) | {"seed": json.loads(card.read_text()).get("seed")}
+        differ = [k for k in wanted if found.get(k) != wanted[k]]
+        if differ:
+            what = "; ".join(f"{k} is {found.get(k)!r} there and {wanted[k]!r} here" for k in differ)
+            raise ValueError(f"folder: {folder} holds another run ({what}); choose another folder")
+    elif (folder / "checkpoints").exists():
+        raise ValueError(f"folder: {folder} holds checkpoints without a run.json; choose another folder")
+    else:
+        write_whole(card, lambda path: path.write_text(json.dumps(wanted, indent=1) + "\n"))
+    return folder
+
+
+def read_run(folder):
+    """Return the `Recipe` of the run in ``folder``.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its run.json cannot be read.
+    """
+    card = Path(folder) / "run.json"
+    if not card.is_file():
+        raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
+    try:
+        return Recipe.from_json(json.loads(card.read_text()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
+
+
+def read_log(folder):
+    """Return what a run has logged, ``{column: array[epochs]}``: ``epoch``, ``n``, ``loss``, ``val_wrong`` and so on.
+
+    Raises:
+        FileNotFoundError: the folder holds no log.csv.
+    """
+    with open(Path(folder) / "log.csv", newline="") as file:
+        return {column: np.array(values, float) for column, *values in zip(*csv.reader(file), strict=True)}
+
+
+def forget_epochs(log, epochs):
+    """Drop from a CSV log the epochs that a resumed run will do again."""
+    if log.exists():
+        with open(log, newline="") as file:
+            head, *rows = list(csv.reader(file)) or [[]]
+        kept = [row for row in rows if row and row[0].isdigit() and int(row[0]) < epochs]
+        with open(log, "w", newline="") as file:
+            csv.writer(file).writerows([head, *kept] if kept else [])
