@@ -42,7 +42,7 @@ class Recipe:
             learned before WRITE, at the cost of a single output symbol.
         front: how many lessons, at the beginning, ask for symbols at the front of an answer only: where a step is much
             like the one before, later ones can be learned only once these are right.
-        noisy: whether the memory's noise stays; otherwise it falls to zero over the first half of the run.
+        noisy: whether the memory's noise stays as it is; otherwise it falls to zero over the first half of the run.
         alike: whether half of the training inputs have keys that agree in their first bits, or push first and then pop.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
@@ -236,7 +236,8 @@ RECIPES = {
     "stack": STRUCTURE,
     # In tight trees seed 0 stayed at 16% wrong for 8 operations.
     "queue": dataclasses.replace(STRUCTURE, task="queue", sizes=(2, 4, 8, 16, 32), tight=False),
-    "priority-queue": dataclasses.replace(  # it must compare: the noise blurs that, and small trees train it cheaply
+    # It must compare: the noise blurs that, and small trees train it cheaply.
+    "priority-queue-sixteen": dataclasses.replace(
         STRUCTURE,
         task="priority-queue",
         memory="book-compare",
@@ -249,6 +250,18 @@ RECIPES = {
         steps=250,
     ),
 }
+# Then without noise, at a depth where many priorities are close to each other on their way up.
+RECIPES["priority-queue"] = dataclasses.replace(
+    RECIPES["priority-queue-sixteen"],
+    start="priority-queue-sixteen",
+    sizes=(32,),
+    lessons=((128, 32, 32),),
+    noisy=True,  # as it is: none is left
+    entropy=(0.0001, 0.00001),
+    learning_rate=(0.001, 0.00003),
+    epochs=30,
+    steps=100,
+)
 # Reverse softly, in trees of eight leaves; then by trial.
 RECIPES["reverse-eight"] = dataclasses.replace(
     RECIPES["reverse-trial"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5

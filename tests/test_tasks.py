@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hamlib.tasks import ALGORITHMS, PURPOSES, TASKS, Task, get_task, stream_seed
+from hamlib.tasks.base import window
 
 smallest = get_task("smallest")
 
@@ -112,6 +113,17 @@ def test_keys_that_are_alike(name):
         m = int(alike["lengths"][k])
         answer = PLAIN[name](np.asarray(alike["symbols"])[k].astype(int).tolist(), m)
         assert np.asarray(targets)[k, : len(answer)].astype(int).tolist() == answer
+
+
+def test_the_outermost_numbers_are_among_few_as_often_as_others():
+    """What is in one window of each width only, the first number and the last, is not left out."""
+    chosen = np.asarray(window(20_000, 8, 128, np.array([0, 1])))
+    wide = chosen.sum(axis=1)
+    assert wide.min() == 8 and 100 < wide.max() <= 128
+    edges = np.abs(np.diff(np.pad(chosen, ((0, 0), (1, 1))).astype(int)))
+    np.testing.assert_array_equal(edges.sum(axis=1), 2)  # neighbours, without a gap
+    few = chosen[wide < 16].mean(axis=0)
+    assert few.min() > 0.5 * few.max()
 
 
 def number(value, width):

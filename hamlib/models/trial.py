@@ -1,8 +1,8 @@
 """Learning by trial (Sec. 3.3): each path is drawn decision by decision, and REINFORCE makes better ones more likely.
 
 ``Trial(model).compile(optimizer, Reinforce())`` and ``fit`` train any model with a tree. An access touches log2 n
-nodes on the way forward and back, so a training step costs Θ(log n) for each; only growing the first tree, and
-setting its gradient to zero, take Θ(n).
+nodes on the way forward and back: what it writes is not put into a tree, but into a journal, where later ones find it.
+So a training step costs Θ(log n) for each access. Only growing a tree over an input takes Θ(n), once.
 """
 
 import keras
