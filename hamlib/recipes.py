@@ -250,16 +250,17 @@ RECIPES = {
         steps=250,
     ),
 }
-# Then without noise, at a depth where many priorities are close to each other on their way up.
+# Then without noise, at a depth where many priorities are close to each other on their way up; and in trees that get full,
+# or else it forgets to leave alone what is there.
 RECIPES["priority-queue"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],
     start="priority-queue-sixteen",
     sizes=(32,),
-    lessons=((128, 32, 32),),
+    lessons=((8, 16, 16), (128, 32, 32)),
     noisy=True,  # as it is: none is left
     entropy=(0.0001, 0.00001),
     learning_rate=(0.001, 0.00003),
-    epochs=30,
+    epochs=60,
     steps=100,
 )
 # Reverse softly, in trees of eight leaves; then by trial.
