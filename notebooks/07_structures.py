@@ -212,9 +212,9 @@ for n, title in TITLES.items():
 # %% [markdown]
 # **What to notice.** Run hard, the stack makes no error with any of three seeds, up to 32 times as many operations as it was
 # trained on; nor does the queue that ships. Of its other seeds one gets 3 of 2,500 rows wrong in the test, and one every row
-# of 1,024. The priority queue of one seed gets one row of 2,500 wrong in the test, of the others none; of 128 operations they
-# get 1.24, 2 and 2.68% wrong, published 0.2: there any two of 128 priorities can meet. Run soft, the weights are of little
-# use: nothing in their training asked for leaves that can be mixed.
+# of 1,024. The priority queue makes none in the test, and with 128 operations gets 0.6, 0.12 and 0.6% wrong, published 0.2:
+# there any two of 128 priorities can meet. Run soft, the weights are of little use: nothing in their training asked for leaves
+# that can be mixed.
 
 # %% [markdown]
 # ## Exercises
