@@ -250,8 +250,8 @@ RECIPES = {
         steps=250,
     ),
 }
-# Then without noise, at a depth where many priorities are close to each other on their way up; and in trees that get full,
-# or else it forgets to leave alone what is there.
+# Then without noise, at a depth where many priorities are close to each other on their way up; and in trees that get
+# full, or else it forgets to leave alone what is there.
 RECIPES["priority-queue"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],
     start="priority-queue-sixteen",

@@ -178,9 +178,9 @@ print(f"the same leaves, in the same order, in {same.all(axis=(0, 1)).mean():.0%
 # short input draws few, so neighbours seldom meet in training, and among 128 they are the rule. Three things changed:
 #
 # - half of the training inputs draw their priorities from a **window**, as often 4 to 8 wide as 128 to 256;
-# - a window may reach **past the first or the last** priority, and is then moved in. Before, the outermost were hardly ever in a
-#   narrow one, and the shipped weights compared three pairs wrongly of 179,400: the 1st and 2nd, 4th and 5th, 277th and 278th;
-# - there is a lesson in a **tree of four leaves**, where windows are narrowest, and a step costs next to nothing.
+# - a window may begin **before the first** priority, and is then moved in: else the outermost were hardly
+#   ever in a narrow one;
+# - there is a lesson in a **tree of four leaves**, where windows are narrowest.
 #
 # Does JOIN compare well now? Let us ask it for *every* pair of priorities, in a tree of two leaves.
 
