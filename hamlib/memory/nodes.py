@@ -37,15 +37,16 @@ def rows(values, index):
 
 def put_rows(values, index, new):
     """``values[batch, k, d]`` with ``new[batch, r, d]`` at ``index[batch, r]``."""
-    new = ops.reshape(new, (-1, values.shape[2]))
-    flat = ops.scatter_update(_flat(values), ops.reshape(_flat_index(values, index), (-1, 1)), new)
-    return ops.reshape(flat, ops.shape(values))
+    return _scatter(tf.tensor_scatter_nd_update, values, index, new)
 
 
 def add_rows(values, index, more):
     """``values[batch, k, d]`` with ``more[batch, r, d]`` added at ``index[batch, r]``, which may name a row twice."""
-    more = ops.reshape(more, (-1, values.shape[2]))
-    flat = tf.tensor_scatter_nd_add(_flat(values), ops.reshape(_flat_index(values, index), (-1, 1)), more)
+    return _scatter(tf.tensor_scatter_nd_add, values, index, more)
+
+
+def _scatter(how, values, index, rows):
+    flat = how(_flat(values), ops.reshape(_flat_index(values, index), (-1, 1)), _flat(rows))
     return ops.reshape(flat, ops.shape(values))
 
 

@@ -1,6 +1,5 @@
-"""The forms of the tree memory that have a name."""
+"""The forms of EMBED, JOIN, SEARCH and WRITE that have a name: keyword arguments of `TreeMemory`."""
 
-# The forms of the four transformations that have a name: keyword arguments of `TreeMemory`.
 PRESETS = {
     # The 2016 code: one layer each, EMBED and JOIN without bias; d = 20.
     "2016": dict(
@@ -20,34 +19,25 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(node_width=32, query_width=32, join_hidden=64, join_noise=0.5),
-    # For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended
-    # starts out as emptied.
-    "book-take": dict(node_width=32, query_width=32, join_hidden=64, join_copies=True, join_noise=0.5, forget=4.0),
-    # The same with a SEARCH that can compare a node with the query, and must decide.
-    "book-ask": dict(
-        node_width=32,
-        query_width=32,
-        join_hidden=64,
-        search_hidden=32,
-        join_copies=True,
-        join_noise=0.5,
-        search_noise=2.0,
-        forget=4.0,
-    ),
-    # "book" with a SEARCH that can compare a node with the query.
-    "book-search": dict(node_width=32, query_width=32, join_hidden=64, search_hidden=32, join_noise=0.5),
-    # For the data structures: a leaf holds what the last operation left there, and nothing older.
-    "book-replace": dict(
-        node_width=20,
-        query_width=20,
-        join_hidden=32,
-        search_hidden=20,
-        join_copies=True,
-        join_noise=0.5,
-        replaces=True,
-    ),
 }
-# The same, wider: to compare priorities. A leaf is written as JOIN would make it, and JOIN copies at first.
+# For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended
+# starts out as emptied.
+PRESETS["book-take"] = PRESETS["book"] | dict(join_copies=True, forget=4.0)
+# The same with a SEARCH that can compare a node with the query, and must decide.
+PRESETS["book-ask"] = PRESETS["book-take"] | dict(search_hidden=32, search_noise=2.0)
+# "book" with a SEARCH that can compare a node with the query.
+PRESETS["book-search"] = PRESETS["book"] | dict(search_hidden=32)
+# For the data structures: a leaf holds what the last operation left there, and nothing older.
+PRESETS["book-replace"] = dict(
+    node_width=20,
+    query_width=20,
+    join_hidden=32,
+    search_hidden=20,
+    join_copies=True,
+    join_noise=0.5,
+    replaces=True,
+)
+# The same, wider, to compare priorities: a leaf is written as JOIN would make it, and JOIN copies at first.
 PRESETS["book-compare"] = PRESETS["book-replace"] | dict(
     node_width=24, query_width=24, join_hidden=64, search_hidden=24, join_carry=1.0, write_activation="hard_tanh"
 )
