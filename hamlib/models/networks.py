@@ -2,62 +2,15 @@
 
 `RawHAM` (Sec. 4.3) has no controller: the query of an access is an operation from outside, or a
 zero vector where nothing is asked, as in the 2016 code. `HAM` (Sec. 3.1) has one: an LSTM, whose state asks.
-`EncoderDecoder` has no tree: the two models that Table 1 sets beside HAM.
 """
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import MLP, TreeMemory, check_attention, read_leaves
+from hamlib.models.loop import repeat
 
 OUTPUTS = ("symbols", "mlp")
-
-
-class _Step(keras.layers.Layer):
-    """A function ``(inputs, states) -> (outputs, states)`` as a Keras RNN cell."""
-
-    def __init__(self, step, states):
-        super().__init__()
-        self.step, self.state_size = step, [1] * states  # the states are always given, and their true size follows n
-        self.built = True
-
-    def call(self, inputs, states):
-        return self.step(inputs, states)
-
-
-def _repeat(step, inputs, states, constants, variables=None):
-    """Apply ``step(inputs_t, states, constants) -> (outputs_t, states)`` along ``inputs[batch, T, k]``.
-
-    With ``variables``, the trainable ones, a compiled loop keeps only the states for the gradient, and the rest
-    of a step is computed once more on the way back. That halves the time of a training step, which goes into
-    keeping more than into computing. All that a step uses must then enter it as an argument.
-
-    Returns:
-        ``outputs[batch, T, b]``.
-    """
-    if inputs.shape[1] == 1:
-        return step(inputs[:, 0], states, constants)[0][:, None]
-
-    def plain(inputs_t, states):
-        return step(inputs_t, states, constants)
-
-    others = [*constants, *map(ops.convert_to_tensor, variables or [])]
-    first, last = len(states), len(states) + len(constants)
-
-    @keras.remat
-    def again(inputs_t, *tensors):
-        with keras.StatelessScope(state_mapping=list(zip(variables, tensors[last:], strict=True))):
-            outputs_t, after = step(inputs_t, tensors[:first], tensors[first:last])
-        return outputs_t, *after
-
-    def recomputed(inputs_t, states):
-        outputs_t, *after = again(inputs_t, *states, *others)
-        return outputs_t, after
-
-    compiled = not tf.executing_eagerly()  # run eagerly, `keras.remat` counts the weights' gradients twice
-    cell = _Step(recomputed if variables and compiled else plain, len(states))
-    return keras.layers.RNN(cell, return_sequences=True)(inputs, initial_state=list(states))
 
 
 class _TreeModel(keras.Model):
@@ -95,7 +48,7 @@ class _TreeModel(keras.Model):
             return self._step(query, states, symbols, attention, noise)[:2]
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        return _repeat(step, queries, states, constants, self.trainable_variables if training else None)
+        return repeat(step, queries, states, constants, self.trainable_variables if training else None)
 
     def _skip(self, inputs, query, states, noise):
         """Return the states after ``skipped`` output symbols, made hard, in Θ(log n) each, without a gradient.
@@ -302,73 +255,3 @@ class HAM(_TreeModel):
     def told(self, query, controller, read):
         h, controller = self.controller(read, controller)
         return self.output_layer(h), controller, h
-
-
-@keras.saving.register_keras_serializable("hamlib")
-class EncoderDecoder(keras.Model):
-    """The models without a tree of Table 1: an encoder-decoder LSTM, or an LSTM with additive attention.
-
-    * LSTM (Sutskever et al. 2014): one LSTM reads the symbols; its last state is the first of another, which answers.
-    * LSTM+A (Bahdanau et al. 2014): the first LSTM reads in both directions, and the second is fed, at each step,
-      the mean of what it said under an attention over all symbols, Θ(n) a step.
-
-    The decoder never sees its own answers, as HAM's controller does not.
-
-    Args:
-        symbol_width, answer_width: b, bits of an input symbol and of an output symbol.
-        units: width of each LSTM.
-        attention: whether the decoder attends to the encoder's outputs.
-
-    Raises:
-        ValueError: a width is not a positive integer.
-
-    Call arguments:
-        inputs: a dict of ``symbols[batch, n, b]`` and ``lengths[batch]``, and, unless T = 1, ``queries[batch, T, 0]``.
-        attention: ignored; there is no hard path.
-
-    Returns:
-        ``[batch, T, b]``, the probability that each output bit is 1.
-    """
-
-    def __init__(self, symbol_width, answer_width, units=64, attention=False, **kwargs):
-        super().__init__(**kwargs)
-        widths = dict(symbol_width=symbol_width, answer_width=answer_width, units=units)
-        for name, value in widths.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: got {value!r}; expected a positive integer")
-        self.config = widths | dict(attention=attention)
-        self.encoder = keras.layers.LSTM(units, return_sequences=True, return_state=True)
-        self.attends = None
-        if attention:
-            self.encoder = keras.layers.Bidirectional(self.encoder)
-            self.keys, self.query = keras.layers.Dense(units), keras.layers.Dense(units, use_bias=False)
-            self.attends = keras.layers.AdditiveAttention()
-        self.decoder = keras.layers.LSTMCell(units)
-        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
-        self.built = True
-        symbols = ops.zeros((1, 2, symbol_width))
-        self(dict(symbols=symbols, lengths=ops.ones(1, "int32")))  # so that it has its weights from the start
-
-    def get_config(self):
-        return super().get_config() | self.config
-
-    def call(self, inputs, attention="soft", training=False):
-        symbols = ops.convert_to_tensor(inputs["symbols"])
-        mask = ops.arange(symbols.shape[1])[None] < ops.cast(inputs["lengths"], "int32")[:, None]
-        said, *states = self.encoder(symbols, mask=mask)
-        h, c = states[:2]  # of the forward direction
-        steps = inputs.get("queries", symbols[:, :1, :0])
-        if not self.attends:
-            return _repeat(self._plain_step, steps, [h, c], [])
-        return _repeat(self._attending_step, steps, [h, c], [said, self.keys(said), mask])
-
-    def _plain_step(self, step, states, constants):
-        h, states = self.decoder(step, states)
-        return self.output_layer(h), states
-
-    def _attending_step(self, step, states, constants):
-        said, keys, mask = constants
-        query = self.query(states[0])[:, None]
-        read = self.attends([query, said, keys], mask=[None, mask])[:, 0]
-        h, states = self.decoder(read, states)
-        return self.output_layer(h), states
