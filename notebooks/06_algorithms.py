@@ -270,7 +270,7 @@ show_table(1024)
 
 # %% [markdown]
 # - **LSTM+A**: no error on Reverse in the test, as published, and none on Search, not on longer inputs either, where
-#   the paper has 0.52%: an attention over all pairs finds a key wherever it stands. Merge gets 18.52% wrong in the
+#   the paper has 0.52%: an attention over all pairs finds a key wherever it stands. Merge gets 20.2% wrong in the
 #   test, published 16; Sort 37.12%, published 25; Add 22.44%, published 0. These three we do not reach with 40,000,
 #   40,000 and 15,000 steps, as many as the tree was given; the paper's had 100,000. On longer inputs of all but
 #   Search nothing is right, as published.
