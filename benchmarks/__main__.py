@@ -1,9 +1,9 @@
 """A training step beside the matrix products it contains and eager mode; one by trial, in trees of any size; a hard
-access beside flat soft attention; and how long Reverse takes to learn softly, by trial, and both.
+access beside flat soft attention; and how long a task takes to learn softly, by trial, and both.
 
-``python -m benchmarks`` measures the first three, ``python -m benchmarks step``, ``trial``, ``access`` or ``learn``
-one. Times are medians over interleaved rounds of one run, but for ``learn``; quote the ratios, since a machine's speed
-drifts.
+``python -m benchmarks`` measures the first three, ``python -m benchmarks step``, ``trial``, ``access`` or
+``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one run,
+but for learning; quote the ratios, since a machine's speed drifts.
 """
 
 import dataclasses
@@ -151,25 +151,34 @@ class Clock(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
 
-def compare_learning(seeds=(0, 1, 2)):
-    """Print a line for each seed and way to learn Reverse with the same memory: how long it takes, or what is wrong."""
-    trial = RECIPES["reverse-trial"]
-    soft = dataclasses.replace(RECIPES["reverse-eight"], sizes=trial.sizes, epochs=trial.epochs)
-    ways = {"softly": soft, "by trial": trial, "softly at n = 8, then by trial": RECIPES["reverse-both"]}
+BOTH = "softly, then by trial"
+LEARN = {  # the same memory, in turn softly where it can be learned so, by trial, and both
+    "reverse": {
+        "softly": dataclasses.replace(RECIPES["reverse-eight"], sizes=(2, 4, 8, 16, 32), epochs=20),
+        "by trial": RECIPES["reverse-trial"],
+        BOTH: RECIPES["reverse-both"],
+    },
+    "sort": {"softly": RECIPES["sort"], "by trial": RECIPES["sort-trial"], BOTH: RECIPES["sort-both"]},
+    "priority-queue": {"by trial": RECIPES["priority-queue-sixteen"], BOTH: RECIPES["priority-queue-both"]},
+}
+
+
+def compare_learning(task, seeds=(0, 1, 2)):
+    """Print a line for each seed and way to learn a task: how long it takes, or what is wrong at the end."""
     for seed in seeds:
-        for name, recipe in ways.items():
+        for name, recipe in LEARN[task].items():
             with tempfile.TemporaryDirectory() as folder:
-                clock = Clock(get_task("reverse"))
+                clock = Clock(get_task(task))
                 if recipe.start:
                     _, start = train(RECIPES[recipe.start], Path(folder) / "start", seed, verbose=0)
-                    clock.seconds, clock.begun = float(start.seconds), int(start.epoch) * recipe.steps
+                    clock.seconds, clock.begun = float(start.seconds), RECIPES[recipe.start].total_steps()
                 try:
                     train(recipe, folder, seed, verbose=0, callbacks=[clock])
                     ends = "NOT learned"
                 except Learned:
                     ends = "learned"
             print(
-                f"seed {seed}, {name:<30}: {ends} in {clock.seconds:>5,.0f} s,"
+                f"{task}, seed {seed}, {name:<21}: {ends} in {clock.seconds:>5,.0f} s,"
                 f" {clock.begun:>5,} + {clock.steps:>5,} steps; {clock.wrong:6.1%} wrong",
                 flush=True,
             )
@@ -241,5 +250,6 @@ if __name__ == "__main__":
     if "access" in wanted:
         for level in range(10, 21, 2):
             compare_access(load_pretrained("raw-sort").model, 2**level)
-    if "learn" in wanted:  # a quarter of an hour
-        compare_learning()
+    for task in LEARN:
+        if f"learn-{task}" in wanted:
+            compare_learning(task)

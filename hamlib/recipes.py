@@ -44,7 +44,11 @@ class Recipe:
             like the one before, later ones can be learned only once these are right.
         noisy: whether the memory's noise stays as it is; otherwise it falls to zero over the first half of the run.
         alike: whether half of the training inputs have keys that agree in their first bits, or push first and then pop.
+        crossed: of a priority queue, whether priorities are near each other in half of the inputs that push first and
+            in half of the others; otherwise in all of the others alone.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
+        placed: whether each PUSH of a data structure goes to a leaf of its own that is drawn, in validation too: all
+            but where to PUSH to can then be learned softly.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
@@ -70,7 +74,9 @@ class Recipe:
     front: int = 0
     noisy: bool = False
     alike: bool = False
+    crossed: bool = False
     decoys: bool = False
+    placed: bool = False
     threshold: float = 0.1
     learning_rate: tuple = (0.001, 0.001)
     clip: float | None = None
@@ -250,14 +256,15 @@ RECIPES = {
         steps=250,
     ),
 }
-# Then without noise, at a depth where many priorities are close to each other on their way up; and in trees that get
-# full, or else it forgets to leave alone what is there.
+# Then once more under noise, which falls, at a depth where many priorities are close to each other on their way up: a
+# comparison must come out clearly, or what is handed up is a blend of two. And in trees that get full, or else it
+# forgets to leave alone what is there.
 RECIPES["priority-queue"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],
     start="priority-queue-sixteen",
     sizes=(32,),
     lessons=((8, 16, 16), (128, 32, 32)),
-    noisy=True,  # as it is: none is left
+    crossed=True,
     entropy=(0.0001, 0.00001),
     learning_rate=(0.001, 0.00003),
     epochs=60,
@@ -268,6 +275,48 @@ RECIPES["reverse-eight"] = dataclasses.replace(
     RECIPES["reverse-trial"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5
 )
 RECIPES["reverse-both"] = dataclasses.replace(RECIPES["reverse-trial"], start="reverse-eight", sizes=(8, 16, 32))
+# Sort in the same way, and alone.
+RECIPES["sort-eight"] = dataclasses.replace(
+    RECIPES["sort"], sizes=(8,), lessons=((8, 8, 8),), first=5, epochs=12, learning_rate=(0.004, 0.0002)
+)
+RECIPES["sort-both"] = dataclasses.replace(
+    RECIPES["sort-eight"],
+    start="sort-eight",
+    loss="reinforce",
+    entropy=(0.0001, 0.00001),
+    samples=4,
+    sizes=(8, 16, 32),
+    lessons=(),
+    first=0,
+    threshold=0.05,
+    learning_rate=(0.001, 0.0001),
+    epochs=20,
+    steps=100,
+)
+RECIPES["sort-trial"] = dataclasses.replace(RECIPES["sort-both"], start=None, sizes=(2, 4, 8, 16, 32))
+# The priority queue softly, told where to PUSH to; then by trial, told nothing.
+RECIPES["priority-queue-placed"] = dataclasses.replace(
+    RECIPES["priority-queue-sixteen"],
+    loss="binary_crossentropy",
+    samples=1,
+    placed=True,
+    sizes=(4, 8, 16),
+    lessons=((8, 16, 16), (16, 32, 32), (64, 16, 16)),
+    threshold=2.0,
+    learning_rate=(0.004, 0.0001),
+    clip=0.1,
+    epochs=60,
+    steps=100,
+)
+RECIPES["priority-queue-both"] = dataclasses.replace(
+    RECIPES["priority-queue-sixteen"],
+    start="priority-queue-placed",
+    lessons=((16, 32, 32), (32, 32, 32), (128, 32, 32)),
+    entropy=(0.0005, 0.00001),
+    learning_rate=(0.003, 0.0001),
+    epochs=50,
+    steps=100,
+)
 # Without a tree, for as many steps: no lessons, which are about trees. Each has the best of `RATES`.
 RATES = (0.01, 0.03, 0.1)
 for name, lstm, with_attention in [

@@ -207,8 +207,8 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
     print(f"{name:20} {wrong(model):6.2%} wrong, run hard, of 10,000 inputs of 1 to 4 pairs")
 
 # %% [markdown]
-# A longer race, which `python -m benchmarks learn` runs: **Reverse**, with an LSTM, until fewer than 1% of 500 sequences of 32
-# symbols are wrong, run hard. Same memory, same learning rates; seconds with compiling, on 2 cores beside other programs:
+# A longer race, which `python -m benchmarks learn-reverse` runs: **Reverse**, with an LSTM, until fewer than 1% of 500 inputs of
+# 32 symbols are wrong, run hard. Same memory, same learning rates; seconds with compiling, on 2 cores beside other programs:
 #
 # | seed | softly | by trial | softly at n = 8, then by trial |
 # | --- | --- | --- | --- |

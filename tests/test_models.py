@@ -26,20 +26,23 @@ def with_queries(inputs, memory, accesses=3):
     return inputs | {"queries": np.random.default_rng(5).normal(size=shape).astype("float32")}
 
 
-@pytest.mark.parametrize("attention", ["soft", "hard"])
+@pytest.mark.parametrize(
+    "attention, places", [("soft", None), ("hard", None), ("soft", [[-1, 3, 3], [0, -1, 7], [-1, -1, -1]])]
+)
 @pytest.mark.parametrize("output", ["symbols", "mlp"])
-def test_a_sequence_of_accesses_is_the_papers(attention, output):
-    """RawHAM against NumPy loops: attend, read, answer, write; T times over."""
+def test_a_sequence_of_accesses_is_the_papers(attention, places, output):
+    """RawHAM against NumPy loops: attend, or go where it is told, read, answer, write; T times over."""
     memory = memory_of()
     model = RawHAM(memory, output=output, output_hidden=4)
-    inputs = with_queries(data(), memory)
+    inputs = with_queries(data(), memory) | ({"places": np.array(places)} if places else {})
     answers = np.asarray(model(inputs, attention=attention))
     assert answers.shape == (3, 3, 3)
     for k in range(3):
         nodes = reference.grow(memory, inputs["symbols"][k], inputs["lengths"][k])
         for t, query in enumerate(inputs["queries"][k]):
             if attention == "soft":
-                p = reference.attend_soft(memory, nodes, query)
+                place = places[k][t] if places else -1
+                p = reference.attend_soft(memory, nodes, query) if place < 0 else np.eye(8)[place]
                 read, symbol = p @ nodes[8:], p @ inputs["symbols"][k]
                 after = reference.write_soft(memory, nodes, p, query)
             else:
@@ -328,7 +331,8 @@ def test_bad_input():
         HAM(memory_of(), answer_width=3)(data(), attention="both")
     with pytest.raises(ValueError, match="attention: unknown 'both'; known: soft, hard"):
         RawHAM(memory_of())(data(), attention="both")
-    with pytest.raises(ValueError, match="attention: got 'hard' for a tree over decoys; expected 'soft'"):
-        HAM(memory_of(), answer_width=3)(data() | {"decoys": data()["symbols"]}, attention="hard")
+    for aid, value in {"decoys": data()["symbols"], "places": np.zeros((3, 1))}.items():
+        with pytest.raises(ValueError, match=f"attention: got 'hard' for a model that is given {aid}; expected 'soft'"):
+            HAM(memory_of(), answer_width=3)(data() | {aid: value}, attention="hard")
     with pytest.raises(ValueError, match="n: got 5"):
         RawHAM(memory_of())(data(5))

@@ -49,6 +49,22 @@ def test_leaves_are_empty_and_operations_are_queries(name):
     assert inputs["queries"].shape == (5, 8, task.symbol_width) and targets.shape == (5, 8, 5)
 
 
+@pytest.mark.parametrize("leaves", [8, 32])
+def test_a_place_for_each_push(leaves):
+    task = get_task("queue")
+    inputs, _ = task.examples(16, 200, 0, 0, (4, 16), leaves=leaves)
+    places = np.asarray(task.places(inputs["queries"], leaves, [0, 0]))
+    first = set()
+    for row, operations in zip(places, np.asarray(inputs["queries"]), strict=True):
+        end = operations.any(axis=1).nonzero()[0].max() + 1
+        pops = operations[:end, 0] == 1
+        pushed = row[:end][~pops].tolist()
+        assert (row[:end][pops] == -1).all() and len({*pushed}) == len(pushed) and {*pushed} <= {*range(leaves)}
+        first.add(pushed[0])
+    assert len(first) == leaves  # whichever leaf it is
+    assert (places != np.asarray(task.places(inputs["queries"], leaves, [0, 1]))).any()
+
+
 def test_priorities_are_distinct():
     task = get_task("priority-queue")
     for n, alike, step in ((32, False, 4), (32, True, 1), (128, False, 1)):
@@ -59,12 +75,14 @@ def test_priorities_are_distinct():
         assert np.gcd.reduce(priorities[::4].ravel()) == step  # in the test of the paper's size, 32 of 5 bits
 
 
-def test_near_priorities_meet_more_often():
+@pytest.mark.parametrize("crossed", [False, True])
+def test_near_priorities_meet_more_often(crossed):
     """In training, half of the inputs have theirs from a window, of a random place and width."""
-    operations = np.asarray(get_task("priority-queue").examples(16, 400, 0, 0, alike=True)[0]["queries"])
+    task = get_task("priority-queue")
+    operations = np.asarray(task.examples(16, 400, 0, 0, alike=True, crossed=crossed)[0]["queries"])
     priorities = (operations[..., 1:8] @ 2 ** np.arange(6, -1, -1)).astype(int)
     width = np.array([np.ptp(row[pop == 0]) for row, pop in zip(priorities, operations[..., 0], strict=True)])
-    near = np.arange(400) % 4 < 2
+    near = np.arange(400) % 2 == 0 if crossed else np.arange(400) % 4 < 2
     assert width[~near].min() > 50 > np.median(width[near]) and width[near].max() > 100
 
 

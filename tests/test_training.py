@@ -134,17 +134,15 @@ def test_the_curriculum_waits_for_its_threshold(tmp_path):
     assert history(tmp_path)["n"] == [8, 8]
 
 
-def test_decoys_come_with_the_same_inputs():
-    task = get_task("add")
-    lesson = (None, 16, 3)
-    plain, over = (iter(stream(task, 8, 4, 0, 5, *lesson, decoys=decoys)) for decoys in (False, True))
+@pytest.mark.parametrize("name, aid", [("add", "decoys"), ("stack", "placed")])
+def test_aids_come_with_the_same_inputs(name, aid):
+    plain, aided = (iter(stream(get_task(name), 8, 4, 0, 5, None, 16, 3, **aids)) for aids in ({}, {aid: True}))
     for _ in range(2):
-        (inputs, targets), (with_decoys, same) = next(plain), next(over)
-        decoys = with_decoys.pop("decoys")
+        (inputs, targets), (more, same) = next(plain), next(aided)
+        assert set(more) - set(inputs) == {"places" if aid == "placed" else aid}
         for key in inputs:
-            np.testing.assert_array_equal(inputs[key], with_decoys[key])
+            np.testing.assert_array_equal(inputs[key], more[key])
         np.testing.assert_array_equal(targets, same)
-        assert decoys.shape == inputs["symbols"].shape and (decoys != inputs["symbols"]).numpy().any()
 
 
 LESSONS = dataclasses.replace(

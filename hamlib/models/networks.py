@@ -36,16 +36,21 @@ class _TreeModel(keras.Model):
 
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
-        if "decoys" in inputs and attention == "hard":
-            raise ValueError("attention: got 'hard' for a tree over decoys; expected 'soft'")
+        for aid in {"decoys", "places"} & set(inputs):
+            if attention == "hard":
+                raise ValueError(f"attention: got 'hard' for a model that is given {aid}; expected 'soft'")
         noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)
         if "skipped" in inputs:
             states = self._skip(inputs, queries[:, 0], states, noise)
 
+        if "places" in inputs:
+            queries = ops.concatenate([queries, ops.cast(inputs["places"], "float32")[..., None]], axis=2)
+
         def step(query, states, constants):
             symbols, *noise = constants
-            return self._step(query, states, symbols, attention, noise)[:2]
+            query, place = (query[:, :-1], query[:, -1]) if "places" in inputs else (query, None)
+            return self._step(query, states, symbols, attention, noise, place)[:2]
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
         return repeat(step, queries, states, constants, self.trainable_variables if training else None)
@@ -93,12 +98,14 @@ class _TreeModel(keras.Model):
         nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
         return inputs.get("queries", nodes[:, :1, :0]), [nodes]  # T = 1 and nothing asked, where nothing is said
 
-    def _step(self, query, states, symbols, attention, noise):
-        """Return one output symbol, the states after it, and where its accesses went."""
+    def _step(self, query, states, symbols, attention, noise, place=None):
+        """Return one output symbol, the states after it, and where its accesses went: to ``place[batch]``, if given."""
         (nodes, *controller), memory, paths = states, self.memory, []
         controller, leaves = controller[: self.controller_states], controller[self.controller_states :]
         for number in range(self.accesses):
             where = memory.attend(nodes, self.ask(query, controller, number), attention, noise)
+            if place is not None:
+                where = ops.where(place[:, None] < 0, where, ops.one_hot(ops.cast(place, "int32"), where.shape[1]))
             if self.reads_symbols or leaves:
                 read = read_leaves(symbols if self.reads_symbols else leaves[0], where)
             else:
@@ -147,7 +154,9 @@ class RawHAM(_TreeModel):
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
             ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
-            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T.
+            ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T. With
+            ``places[batch, T]``, for soft attention only, an access goes to the leaf that stands there, and where
+            SEARCH leads to only where that is -1.
         attention: ``"soft"`` or ``"hard"``.
         training: whether the memory's noise is on.
 

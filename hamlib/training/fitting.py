@@ -57,14 +57,14 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, samples=1, **more):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, placed=False, samples=1, **more):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
         n, batch_size, seed, lesson, more: as in `Task.examples`.
         first_step: the step of the first batch.
-        decoys: whether the inputs come with the task's ``decoys``.
+        decoys, placed: whether the inputs come with the task's ``decoys``; its ``places``.
         samples: how often each input of a batch stands in it, one after the other.
 
     Returns:
@@ -74,8 +74,11 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, sampl
 
     def draw(step):
         inputs, targets = task.examples(n, batch_size, seed, step, *lesson, **more)
+        aid_seed = tf.stack([tf.constant(seed, tf.int64), step])
         if decoys:
-            inputs["decoys"] = task.decoys(inputs["symbols"], tf.stack([tf.constant(seed, tf.int64), step]))
+            inputs["decoys"] = task.decoys(inputs["symbols"], aid_seed)
+        if placed:
+            inputs["places"] = task.places(inputs["queries"], inputs["symbols"].shape[1], aid_seed)
         return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), (inputs, targets))
 
     return steps.map(draw).prefetch(16)
@@ -178,8 +181,10 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):
-        aids = dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples) if purpose == "train" else {}
-        purpose_seed = stream_seed(seed, purpose)
+        aids, purpose_seed = dict(placed=recipe.placed), stream_seed(seed, purpose)
+        if purpose == "train":
+            aids |= dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples)
+            aids |= dict(crossed=True) if recipe.crossed else {}  # only a priority queue knows it
         return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, **aids)
 
     watching = [
