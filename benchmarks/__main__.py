@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from hamlib.models import Trial
@@ -130,7 +131,7 @@ class Learned(Exception):
 
 
 class Clock(keras.callbacks.Callback):
-    """Counts the seconds of training and validation until fewer than 1% of inputs of 32 symbols are wrong, run hard."""
+    """Counts the seconds of training and validation until at most 1% of inputs of 32 symbols are wrong, run hard."""
 
     def __init__(self, task):
         super().__init__()
@@ -144,9 +145,9 @@ class Clock(keras.callbacks.Callback):
         self.seconds += time.perf_counter() - self.started
         inputs, targets = self.examples
         answering = self.model.answering if isinstance(self.model, Trial) else self.model
-        self.wrong = float(tf.reduce_mean(tf.cast(self.judge(targets, answering(inputs, attention="hard")), float)))
+        self.wrong = np.mean(self.judge(targets, answering(inputs, attention="hard")))
         self.steps = int(self.model.optimizer.iterations)
-        if self.wrong < 0.01:
+        if self.wrong <= 0.01:
             raise Learned
         self.started = time.perf_counter()
 
