@@ -219,10 +219,10 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
 # All nine learn it. On this task none of the ways is far ahead. On a stack only trial learns (chapter 7).
 
 # %% [markdown]
-# **Sort** needs both (`python -m benchmarks learn-sort`, seed 0). By trial, from nothing, every input of 32 is still wrong after
-# 2,000 steps and 271 s. Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400 more are enough: 193 s. Softly alone, the
-# recipe of chapter 5's weights, which asks for the first symbol only at first, has fewer than 1% wrong in validation after
-# 15,500 steps.
+# **Sort** needs both (`python -m benchmarks learn-sort`). By trial, from nothing, every input of 32 is still wrong after 2,000
+# steps and 271 s (seed 0). Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400 more are enough, 900 on seed 1: 193 and
+# 434 s. Softly alone, the recipe of chapter 5's weights, which asks for the first symbol only at first, has fewer than 1%
+# wrong in validation after 15,500 steps.
 #
 # A **priority queue** gains little. By trial alone: fewer than 1% in validation after 7,250, 6,750 and 3,750 steps (seeds 0 to
 # 2). Told where to PUSH, for 6,000 soft steps, it then needs 1,300 by trial (`priority-queue-both`, seed 1).
