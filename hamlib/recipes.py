@@ -339,22 +339,6 @@ for name, lstm, with_attention in [
         ).at_rate(rate)
 
 
-# What a search at random draws from (Sec. 4.1): a range, log-uniform, or a choice.
-SPACE = {"learning_rate": (0.001, 0.01), "clip": [0.1, 1.0, 5.0]}
-
-
-def suggest(recipe, trial):
-    """Return ``recipe`` with fields drawn from `SPACE`; the learning rate still falls as far as the recipe's.
-
-    Args:
-        recipe: a `Recipe`.
-        trial: an Optuna trial.
-    """
-    rate = trial.suggest_float("learning_rate", *SPACE["learning_rate"], log=True)
-    clip = trial.suggest_categorical("clip", SPACE["clip"])
-    return dataclasses.replace(recipe.at_rate(rate), clip=clip)
-
-
 def get_recipe(name):
     """Return the recipe called ``name``.
 

@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
-from hamlib.recipes import RATES, RECIPES, SPACE, Recipe, get_recipe
+from hamlib.recipes import RATES, RECIPES, Recipe, get_recipe
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model, open_run, read_log, read_run, search, stream, train, tune, write_whole
+from hamlib.training.tuning import SPACE
 
 # With the book's memory: its noise, too, must go on where it stopped.
 SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)
@@ -143,6 +144,8 @@ def test_aids_come_with_the_same_inputs(name, aid):
         for key in inputs:
             np.testing.assert_array_equal(inputs[key], more[key])
         np.testing.assert_array_equal(targets, same)
+        if aid == "decoys":
+            assert more[aid].shape == inputs["symbols"].shape and (more[aid] != inputs["symbols"]).numpy().any()
 
 
 LESSONS = dataclasses.replace(

@@ -36,8 +36,8 @@ class _TreeModel(keras.Model):
 
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
-        for aid in {"decoys", "places"} & set(inputs):
-            if attention == "hard":
+        for aid in ("decoys", "places"):
+            if aid in inputs and attention == "hard":
                 raise ValueError(f"attention: got 'hard' for a model that is given {aid}; expected 'soft'")
         noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)

@@ -4,9 +4,12 @@ import dataclasses
 import math
 from pathlib import Path
 
-from hamlib.recipes import RATES, suggest
+from hamlib.recipes import RATES
 from hamlib.tasks import stream_seed
 from hamlib.training.fitting import train
+
+# What a search at random draws from (Sec. 4.1): a range, log-uniform, or a choice.
+SPACE = {"learning_rate": (0.001, 0.01), "clip": [0.1, 1.0, 5.0]}
 
 
 def tune(recipe, folder, seed=0):
@@ -27,11 +30,23 @@ def tune(recipe, folder, seed=0):
     return errors
 
 
+def suggest(recipe, trial):
+    """Return ``recipe`` with fields drawn from `SPACE`; the learning rate still falls as far as the recipe's.
+
+    Args:
+        recipe: a `Recipe`.
+        trial: an Optuna trial.
+    """
+    rate = trial.suggest_float("learning_rate", *SPACE["learning_rate"], log=True)
+    clip = trial.suggest_categorical("clip", SPACE["clip"])
+    return dataclasses.replace(recipe.at_rate(rate), clip=clip)
+
+
 def search(recipe, folder, trials, seed=0):
     """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
 
     Args:
-        recipe: the `Recipe` whose fields in `recipes.SPACE` are drawn anew for each trial.
+        recipe: the `Recipe` whose fields in `SPACE` are drawn anew for each trial.
         folder: the search's home: ``trials.db``, Optuna's, and the folder of each trial's run.
         trials: how many runs there shall be in all.
         seed: of all runs, and of what is drawn.
