@@ -248,10 +248,13 @@ def drawn(task, n, batch_size, seed, pairs, *aids):
 
 def some_leaves(m, leaves, seed):
     """Choose m of so many leaves for each input: the first m, or, in half of the batch, any m."""
-    shuffled = tf.argsort(uniform([m.shape[0], leaves], seed, 0, 2**30))
-    front = tf.broadcast_to(tf.range(leaves), shuffled.shape)
     any_leaves = tf.range(m.shape[0])[:, None] % 2 == 1
-    return tf.where(any_leaves, shuffled, front) < m[:, None]
+    return tf.where(any_leaves, shuffled(m.shape[0], leaves, seed), tf.range(leaves)) < m[:, None]
+
+
+def shuffled(batch, n, seed):
+    """``[batch, n]``, the numbers 0 .. n - 1 in an order drawn for each row."""
+    return tf.argsort(uniform([batch, n], seed, 0, 2**30))
 
 
 def uniform(shape, seed, low, high):

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_power_of_two
-from hamlib.tasks.base import Task, drawn, numbers, uniform, window
+from hamlib.tasks.base import Task, drawn, numbers, shuffled, uniform, window
 
 
 class Structure(Task):
@@ -49,10 +49,9 @@ class Structure(Task):
             ``[batch, m]``, ints; -1 for a POP.
         """
         pushes = operations[..., 0] == 0
-        shuffled = tf.argsort(uniform([operations.shape[0], leaves], seed, 0, 2**30))
         nth = tf.cumsum(tf.cast(pushes, tf.int32), axis=1) - 1
         nth = tf.clip_by_value(nth, 0, leaves - 1)  # past its end an input is zeros, as if it pushed
-        return tf.where(pushes, tf.gather(shuffled, nth, batch_dims=1), -1)
+        return tf.where(pushes, tf.gather(shuffled(operations.shape[0], leaves, seed), nth, batch_dims=1), -1)
 
     def inputs(self, symbols, lengths):
         return self._on_empty_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
