@@ -318,7 +318,7 @@ def draw_tasks(rows, title=""):
     """
     columns = list({key: None for _, figures in rows for key in figures})
     wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
-    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * len(rows))
+    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(2, len(rows)))
     figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
     image = axes.imshow(wrong, cmap="cividis_r", vmin=0, vmax=100, aspect="auto")
     for (row, column), value in np.ndenumerate(wrong):
@@ -327,5 +327,5 @@ def draw_tasks(rows, title=""):
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     axes.set_title(title, fontsize=10)
-    figure.colorbar(image, label="wrong sequences (%)")
+    figure.colorbar(image).set_label("wrong sequences (%)", fontsize=8)  # as high as two rows
     return figure
