@@ -219,13 +219,20 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
 # All nine learn it. On this task none of the ways is far ahead. On a stack only trial learns (chapter 7).
 
 # %% [markdown]
-# **Sort** needs both (`python -m benchmarks learn-sort`). By trial, from nothing, every input of 32 is still wrong after 2,000
-# steps and 271 s (seed 0). Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400 more are enough, 900 on seed 1: 193 and
-# 434 s. Softly alone, the recipe of chapter 5's weights, which asks for the first symbol only at first, has fewer than 1%
-# wrong in validation after 15,500 steps.
+# **Sort** (`python -m benchmarks learn-sort`). By trial, from nothing, every input of 32 is still wrong after 2,000 steps and
+# 271 s (seed 0). Softly, by the recipe of chapter 5's weights, it takes 15,500, 15,500 and 16,000 steps, 367, 294 and 280 s
+# (seeds 0 to 2). Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400 more are enough, 900 on seed 1: 193 and 434 s, the
+# latter beside the tests.
+
+# %% [markdown]
+# A **priority queue** (`python -m benchmarks learn-priority-queue`; up to three programs on 2 cores) does not gain. Softly
+# alone it is not learned (chapter 7), so it is told where to PUSH at first:
 #
-# A **priority queue** gains little. By trial alone: fewer than 1% in validation after 7,250, 6,750 and 3,750 steps (seeds 0 to
-# 2). Told where to PUSH, for 6,000 soft steps, it then needs 1,300 by trial (`priority-queue-both`, seed 1).
+# | seed | by trial | softly, told where to PUSH, then by trial |
+# | --- | --- | --- |
+# | 0 | 430 s, 11,000 steps | 753 s, 6,000 + 700 steps |
+# | 1 | 325 s, 5,750 steps | 1,120 s, 6,000 + 1,300 steps |
+# | 2 | 281 s, 3,750 steps | 925 s, 6,000 + 1,900 steps |
 
 # %% [markdown]
 # ## What does a step cost?
