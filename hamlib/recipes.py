@@ -240,7 +240,7 @@ RECIPES = {
     ),
     # Table 2.
     "stack": STRUCTURE,
-    # In tight trees seed 0 stayed at 16% wrong for 8 operations. With 128 leaves at most, seed 1 was wrong in all of 512.
+    # In tight trees seed 0 stayed at 16% wrong for 8 operations. With 128 leaves at most, seed 1 failed on 512.
     "queue": dataclasses.replace(
         STRUCTURE,
         task="queue",
