@@ -327,5 +327,5 @@ def draw_tasks(rows, title=""):
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     axes.set_title(title, fontsize=10)
-    figure.colorbar(image).set_label("wrong sequences (%)", fontsize=8)  # as high as two rows
+    figure.colorbar(image).set_label("wrong sequences (%)", fontsize=8)  # at 10 it is longer than two rows are high
     return figure
