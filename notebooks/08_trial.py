@@ -219,10 +219,10 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
 # All nine learn it. On this task none of the ways is far ahead. On a stack only trial learns (chapter 7).
 
 # %% [markdown]
-# **Sort** (`python -m benchmarks learn-sort`). By trial, from nothing, every input of 32 is still wrong after 2,000 steps and
-# 271 s (seed 0). Softly, by the recipe of chapter 5's weights, it takes 15,500, 15,500 and 16,000 steps, 367, 294 and 280 s
-# (seeds 0 to 2). Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400 more are enough, 900 on seed 1: 193 and 434 s, the
-# latter beside the tests.
+# **Sort** (`python -m benchmarks learn-sort`, beside other runs). By trial, from nothing, every input of 32 is still wrong
+# after 2,000 steps, with all three seeds (271, 57 and 62 s). Softly, by the recipe of chapter 5's weights, it takes 15,500,
+# 15,500 and 16,000 steps, 367, 294 and 280 s. Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400, 900 and 500 more
+# are enough: 193, 434 and 186 s.
 
 # %% [markdown]
 # A **priority queue** (`python -m benchmarks learn-priority-queue`; up to three programs on 2 cores) does not gain. Softly
