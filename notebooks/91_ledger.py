@@ -18,7 +18,7 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 from hamlib.drawing import show
-from hamlib.evaluation import FIVE, THREE, ledger, ledger_rows, table_text, tasks_rows
+from hamlib.ledger import FIVE, THREE, ledger_rows, read_ledger, table_text, tasks_rows
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,7 @@ import numpy as np
 # follows the most probable path; models without a tree have neither.
 
 # %%
-for task in ledger()["tasks"]:
+for task in read_ledger()["tasks"]:
     print(f"{task}\n{table_text(ledger_rows(task))}\n")
 
 # %% [markdown]
@@ -57,7 +57,7 @@ for n in (32, 128, 1024):
 # `best` is the validation error of the weights that were kept, at the largest n of the curriculum.
 
 # %%
-for task, entry in ledger()["tasks"].items():
+for task, entry in read_ledger()["tasks"].items():
     for row in entry["measured"]:
         print(f"{task}: {row['label']}\n  {row['command']}\n  {row['measure']}")
         for run in row["seeds"]:
@@ -75,7 +75,7 @@ for task, entry in ledger()["tasks"].items():
 def draw_curves():
     rows = [
         (f"{task}, {row['label']}", [run for run in row["seeds"] if "curve" in run])
-        for task, entry in ledger()["tasks"].items()
+        for task, entry in read_ledger()["tasks"].items()
         for row in entry["measured"]
     ]
     rows = [(title, runs) for title, runs in rows if runs]
@@ -97,4 +97,4 @@ def draw_curves():
 show(*draw_curves())
 
 # %%
-print(*{run["machine"] for entry in ledger()["tasks"].values() for row in entry["measured"] for run in row["seeds"]}, sep="\n")
+print(*{run["machine"] for entry in read_ledger()["tasks"].values() for row in entry["measured"] for run in row["seeds"]}, sep="\n")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from hamlib import pretrained
-from hamlib.evaluation import TESTS, Rate, ledger, wrong_rate
+from hamlib.evaluation import Rate, wrong_rate
+from hamlib.ledger import TESTS, read_ledger
 from hamlib.pretrained import load_pretrained, load_weights, names
 from hamlib.recipes import RECIPES, Recipe
 from hamlib.training import build
@@ -86,7 +87,7 @@ def test_the_card_is_complete(smallest):
 def test_the_ledger_still_holds(name):
     """The shipped weights, measured again on other examples, agree with the ledger: the two intervals overlap."""
     shipped = load_pretrained(name)
-    rows = {row["recipe"]: row for row in ledger()["tasks"][shipped.task.name]["measured"]}
+    rows = {row["recipe"]: row for row in read_ledger()["tasks"][shipped.task.name]["measured"]}
     figures = rows[name]["seeds"][0]
     assert figures["seed"] == shipped.card["seed"] == 0 and figures["sha256"] == shipped.card["sha256"]
     attentions = ("soft",) if shipped.card["recipe"]["memory"] is None else ("soft", "hard")
@@ -108,7 +109,7 @@ def test_the_ledger_still_holds(name):
 
 
 def test_the_models_without_a_tree_learn_at_the_best_rate_tried():
-    rows = {row["recipe"]: row for task in ledger()["tasks"].values() for row in task["measured"]}
+    rows = {row["recipe"]: row for task in read_ledger()["tasks"].values() for row in task["measured"]}
     tuned = {name for name, row in rows.items() if "rates" in row}
     assert tuned == {name for name in rows if RECIPES[name].memory is None}
     for name in tuned:

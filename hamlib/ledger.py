@@ -1,0 +1,267 @@
+"""The ledger, ``pretrained/ledger.json``, and its tables: every published figure beside ours.
+
+Ours are, for each seed, the wrong sequences counted at each n, with the command that made them. Prose and
+tables quote it.
+"""
+
+import functools
+import json
+import math
+import statistics
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from hamlib.evaluation import Rate, wrong_rate
+from hamlib.memory import ATTENTIONS
+from hamlib.models import EncoderDecoder
+from hamlib.tasks import TASKS
+from hamlib.training import write_whole
+
+LEDGER = Path(__file__).parent / "pretrained" / "ledger.json"
+FIVE = ("reverse", "search", "merge", "sort", "add")  # the tasks of Table 1
+THREE = ("stack", "queue", "priority-queue")  # of Table 2
+# What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that ships,
+# chosen before any was trained.
+ROWS = {"smallest": {"smallest": "hamlib", "smallest-2016": "2016 recipe"}} | {
+    task: {task: "LSTM+DHAM", f"{task}-lstm": "LSTM", f"{task}-lstm+a": "LSTM+A"} for task in FIVE
+}
+ROWS["reverse"]["reverse-trial"] = "LSTM+HAM by trial"
+ROWS["sort"]["raw-sort"] = "raw DHAM, no LSTM"
+ROWS |= {task: {task: "raw HAM"} for task in THREE}
+SEEDS = {"smallest": (0, 1, 2, 3, 4), "smallest-2016": (0, 1, 2, 3, 4), "raw-sort": (0, 1, 2)}
+SEEDS |= {name: (0, 1, 2) for name in (*FIVE, *THREE, "reverse-trial")}
+SEEDS |= {f"{task}-{model}": (0,) for task in FIVE for model in ("lstm", "lstm+a")}
+FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
+# For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
+TESTS = {"smallest": {n: (None, examples, examples) for n, examples in FULL.items()}} | {
+    # Sec. 4.1: any length in the tree trained on, then 2 to 4 times the longest; and 16 to 32 times, hard only.
+    task: {32: ((TASKS[task].shortest, 32), 2500, 2500), 128: ((65, 128), 2500, 2500), 1024: ((513, 1024), 0, 500)}
+    for task in FIVE
+}
+# Sec. 4.3: as many operations as leaves. There are 128 priorities, and no more.
+TESTS |= {task: {32: (None, 2500, 2500), 128: (None, 2500, 2500), 1024: (None, 0, 500)} for task in THREE}
+del TESTS["priority-queue"][1024]
+TESTS["merge"][32] = ((TASKS["merge"].shortest, 32), 2500, 10_000)  # 2,500 gave from 9 to 22 wrong, by their seed
+PUBLISHED = {
+    "smallest": [
+        {
+            "label": "2016 code, published",
+            "source": "notes of the 2016 TensorFlow repository tf-ham: one model, trained at n = 8",
+            "right": {8: 99.7, 16: 83.8, 32: 60.3},
+        }
+    ]
+}
+# Table 1 prints wrong sequences: LSTM, LSTM+A and LSTM+HAM in the test, then 2 to 4 times longer.
+for task, test, longer in [
+    ("reverse", (73, 0, 0), (100, 100, 0)),
+    ("search", (62, 0.04, 0.12), (89, 0.52, 1.68)),
+    ("merge", (88, 16, 0), (100, 100, 2.48)),
+    ("sort", (99, 25, 0.04), (100, 100, 0.24)),
+    ("add", (39, 0, 0), (100, 100, 100)),
+]:
+    PUBLISHED[task] = [
+        {"label": f"{model}, published", "source": "Table 1", "right": {32: 100 - a, 128: 100 - b}}
+        for model, a, b in zip(("LSTM", "LSTM+A", "LSTM+HAM"), test, longer, strict=True)
+    ]
+# Table 2: in the test, and for 4 times as many operations.
+for task, test, longer in [("stack", 0, 0), ("queue", 0, 0), ("priority-queue", 0.08, 0.2)]:
+    PUBLISHED[task] = [
+        {"label": "raw HAM, published", "source": "Table 2", "right": {32: 100 - test, 128: 100 - longer}}
+    ]
+
+
+def measure(model, task):
+    """Count wrong answers in all `TESTS` of a task, soft and hard: a seed's entry in the ledger.
+
+    Args:
+        model, task: as in `wrong_rate`. A model without a tree has no hard path: it is measured once, as soft.
+
+    Returns:
+        ``{attention: {n: [wrong, examples]}}``.
+    """
+    return {
+        attention: {
+            n: [wrong_rate(model, task, n, test[1 + k], attention=attention, lengths=test[0]).wrong, test[1 + k]]
+            for n, test in TESTS[task.name].items()
+            if test[1 + k]
+        }
+        for k, attention in enumerate(ATTENTIONS[:1] if isinstance(model, EncoderDecoder) else ATTENTIONS)
+    }
+
+
+def write_ledger(task, row, entry):
+    """Put one seed's figures into the ledger, in place of what it had for that seed.
+
+    Args:
+        task: name of the task.
+        row: ``{"label", "recipe", "train", "measure"}``: what the seeds of a row share.
+        entry: ``{"seed", "soft", "hard", "curve", ...}``; the curve is the validation error after each epoch.
+    """
+    tasks = read_ledger()["tasks"] if LEDGER.exists() else {}
+    rows = {known["recipe"]: known for known in tasks.get(task, {}).get("measured", [])}
+    seeds = {known["seed"]: known for known in rows.get(row["recipe"], {}).get("seeds", [])} | {entry["seed"]: entry}
+    rows[row["recipe"]] = row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
+    tasks[task] = {"published": PUBLISHED[task], "measured": [rows[name] for name in ROWS[task] if name in rows]}
+    write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
+    read_ledger.cache_clear()
+
+
+@functools.cache
+def read_ledger():
+    """Return the ledger as the dict that `LEDGER` holds."""
+    return json.loads(LEDGER.read_text())
+
+
+def published_rows(task):
+    """Return the published rows of a task, in the form of `ledger_rows`; none where nothing was published."""
+    return [
+        (row["label"], {int(n): (figure,) * 3 for n, figure in row["right"].items()}) for row in PUBLISHED.get(task, [])
+    ]
+
+
+def ledger_rows(task):
+    """Return the rows of a task's generalisation table: published first, then ours.
+
+    Args:
+        task: name of a task in the ledger.
+
+    Returns:
+        a list of ``(label, {n: (median, low, high)})``, sequences right in percent over the seeds;
+        the published figures have low and high equal to the median.
+
+    Raises:
+        ValueError: the ledger has no such task; the message lists those it has.
+    """
+    tasks = read_ledger()["tasks"]
+    if task not in tasks:
+        raise ValueError(f"task: the ledger has no {task!r}; it has: {', '.join(tasks)}")
+    rows = published_rows(task)
+    for row in tasks[task]["measured"]:
+        for attention in _attentions(row):
+            label = f"{row['label']}, {attention}" if len(_attentions(row)) > 1 else row["label"]
+            rows.append((label, _over_seeds(row, attention)))
+    return rows
+
+
+def _attentions(row):
+    return [attention for attention in ATTENTIONS if attention in row["seeds"][0]]
+
+
+def _over_seeds(row, attention):
+    """{n: (median, low, high)} of a row of the ledger, sequences right in percent."""
+    figures = {}
+    for run in row["seeds"]:
+        for n, (wrong, examples) in run[attention].items():
+            figures.setdefault(int(n), []).append(Rate(wrong, examples).right)
+    return {n: (statistics.median(v), min(v), max(v)) for n, v in figures.items()}
+
+
+def tasks_rows(tasks, n):
+    """Return the figures of some tasks at one n, published and ours, by model: Table 1 or 2.
+
+    Args:
+        tasks: `FIVE` or `THREE`.
+        n: 32, the test; 128, inputs 2 to 4 times longer; or 1,024.
+
+    Returns:
+        a list of ``(label, {task: (median, low, high)})``, *wrong* sequences in percent, as the paper prints them.
+    """
+    rows = {}
+    for task in tasks:
+        for label, figures in ledger_rows(task) if task in read_ledger()["tasks"] else published_rows(task):
+            if n in figures:
+                middle, low, high = figures[n]
+                rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM by trial", "raw DHAM", "raw HAM"]
+    return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
+
+
+def _cell(figure, rounded):
+    if figure is None:
+        return "–"
+    middle, low, high = (f"{rounded(value * 100 - 1e-7 * (rounded is math.ceil)) / 100:g}" for value in figure)
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def table_text(rows, markdown=False, head="% right"):
+    """Write a table in columns.
+
+    Args:
+        rows: as `ledger_rows` or `tasks_rows` returns them.
+        markdown: whether to write it as Markdown rather than as plain text.
+        head: what the figures are, ``"% right"`` or ``"% wrong"``.
+
+    Returns:
+        the table as a string: the median over the seeds (lowest–highest), rounded for the worse, so that only
+        a model without an error shows 100% right or 0% wrong.
+    """
+    known = {key: None for _, figures in rows for key in figures}
+    columns = sorted(known) if all(isinstance(key, int) for key in known) else list(known)
+    rounded = math.ceil if "wrong" in head else math.floor
+    lines = [[head, *(f"n = {key:,}" if isinstance(key, int) else key for key in columns)]]
+    lines += [[label, *(_cell(figures.get(key), rounded) for key in columns)] for label, figures in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns) + 1)]
+    edge, gap = ("| ", " | ") if markdown else ("", "  ")
+
+    def write(line):
+        first, *others = line
+        cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
+        return edge + gap.join(cells) + edge[::-1]
+
+    dashes = ["-" * widths[0], *("-" * (w - 1) + (":" if markdown else "-") for w in widths[1:])]
+    return "\n".join(map(write, [lines[0], dashes, *lines[1:]]))
+
+
+def draw_table(rows, title=""):
+    """Draw a generalisation table: right answers against n, a line a row, the range over seeds shaded.
+
+    Args:
+        rows: as `ledger_rows` returns them.
+        title: what stands above.
+
+    Returns:
+        a matplotlib Figure.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4), facecolor="white", layout="constrained")
+    colours = ("#000000", "#E69F00", "#D55E00", "#56B4E9", "#0072B2", "#009E73", "#CC79A7")
+    marks = "sovD^P*"
+    for (label, figures), colour, mark in zip(rows, colours, marks, strict=False):
+        sizes = sorted(figures)
+        middle, low, high = np.array([figures[n] for n in sizes]).T
+        line = "--" if mark == "s" else "-"
+        axes.plot(sizes, middle, marker=mark, color=colour, linestyle=line, label=label, markersize=5)
+        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+    every = sorted({n for _, figures in rows for n in figures})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(every, [f"{n:,}" for n in every], rotation=30)
+    axes.set(xlabel="leaves n", ylabel="sequences right (%)", ylim=(-3, 103), title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    return figure
+
+
+def draw_tasks(rows, title=""):
+    """Draw Table 1 or 2 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
+
+    Args:
+        rows: as `tasks_rows` returns them.
+        title: what stands above.
+
+    Returns:
+        a matplotlib Figure.
+    """
+    columns = list({key: None for _, figures in rows for key in figures})
+    wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
+    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(2, len(rows)))
+    figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
+    image = axes.imshow(wrong, cmap="cividis_r", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(wrong):
+        text = "–" if np.isnan(value) else f"{math.ceil(value * 100 - 1e-7) / 100:g}"
+        axes.text(column, row, text, ha="center", va="center", color="white" if value > 50 else "black", fontsize=9)
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    axes.set_title(title, fontsize=10)
+    figure.colorbar(image).set_label("wrong sequences (%)", fontsize=8)  # at 10 it is longer than two rows are high
+    return figure
