@@ -181,7 +181,8 @@ def tasks_rows(tasks, n):
 def _cell(figure, rounded):
     if figure is None:
         return "–"
-    middle, low, high = (f"{rounded(value * 100 - 1e-7 * (rounded is math.ceil)) / 100:g}" for value in figure)
+    slack = 1e-7 if rounded is math.floor else -1e-7  # 100 * (1 - 4 / 2500) is a little less than 99.84
+    middle, low, high = (f"{rounded(value * 100 + slack) / 100:g}" for value in figure)
     return middle if low == high else f"{middle} ({low}–{high})"
 
 

@@ -44,8 +44,8 @@ class Recipe:
             like the one before, later ones can be learned only once these are right.
         noisy: whether the memory's noise stays as it is; otherwise it falls to zero over the first half of the run.
         alike: whether half of the training inputs have keys that agree in their first bits, or push first and then pop.
-        crossed: of a priority queue, whether priorities are near each other in half of the inputs that push first and
-            in half of the others; otherwise in all of the others alone.
+        dense: of a priority queue, whether priorities are near each other in half of the inputs that push first and in
+            half of the others, and in half of these as near as can be; otherwise in all of the others alone.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         placed: whether each PUSH of a data structure goes to a leaf of its own that is drawn, in validation too: all
             but where to PUSH to can then be learned softly.
@@ -74,7 +74,7 @@ class Recipe:
     front: int = 0
     noisy: bool = False
     alike: bool = False
-    crossed: bool = False
+    dense: bool = False
     decoys: bool = False
     placed: bool = False
     threshold: float = 0.1
@@ -263,17 +263,17 @@ RECIPES = {
     ),
 }
 # Then once more under noise, which falls, at a depth where many priorities are close to each other on their way up: a
-# comparison must come out clearly, or what is handed up is a blend of two. And in trees that get full, or else it
-# forgets to leave alone what is there.
+# comparison must come out clearly, or what is handed up is a blend of two. And in trees that get full, or else it goes
+# where nothing is free to push. With a larger α at the end, errors by chance drown the few between neighbours.
 RECIPES["priority-queue"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],
     start="priority-queue-sixteen",
     sizes=(32,),
-    lessons=((8, 16, 16), (128, 32, 32)),
-    crossed=True,
-    entropy=(0.0001, 0.00001),
+    lessons=((16, 32, 32), (128, 32, 32)),
+    dense=True,
+    entropy=(0.0001, 0.0000001),
     learning_rate=(0.001, 0.00003),
-    epochs=60,
+    epochs=120,
     steps=100,
 )
 # Reverse softly, in trees of eight leaves; then by trial.

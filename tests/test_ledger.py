@@ -33,6 +33,15 @@ def test_the_table_as_text():
     assert "100 (99.99–100)" in lines[3] and "99.5 (99–100)" in lines[3]  # never rounded up to 100
 
 
+def test_a_figure_of_two_decimals_is_not_rounded_to_another():
+    """In floats, 100 * (1 - 4 / 2500) is less than 99.84."""
+    for head, value, sign in (("% right", 0, 1), ("% wrong", 100, -1)):
+        for wrong in range(2500):
+            figure = value + sign * 100 * (1 - wrong / 2500)
+            cell = table_text([("ours", {8: (figure,) * 3})], head=head).split()[-1]
+            assert cell == f"{round(figure, 2):g}", wrong
+
+
 def test_the_table_as_markdown():
     lines = table_text(ROWS, markdown=True).splitlines()
     assert all(line.startswith("| ") and line.endswith(" |") and line.count("|") == 5 for line in lines)

@@ -124,6 +124,9 @@ def test_the_outermost_numbers_are_among_few_as_often_as_others():
     np.testing.assert_array_equal(edges.sum(axis=1), 2)  # neighbours, without a gap
     few = chosen[wide < 16].mean(axis=0)
     assert few.min() > 0.5 * few.max()
+    narrow = np.asarray(window(20_000, 8, 128, np.array([0, 1]), narrow=True)).sum(axis=1)
+    np.testing.assert_array_equal(narrow, np.where(wide > 32, wide, np.where(wide < 32, 8, narrow)))
+    assert np.mean(narrow == 8) == pytest.approx(0.5, abs=0.02)
 
 
 def number(value, width):

@@ -265,7 +265,7 @@ def uniform(shape, seed, low, high):
     return low + tf.random.stateless_uniform(shape, seed, 0, 2**31 - 1, tf.int32, alg="philox") % (high - low)
 
 
-def window(batch, least, total, seed):
+def window(batch, least, total, seed, narrow=False):
     """Choose neighbours among numbers: each octave of how many, from the least on, is as probable as any other.
 
     A window may begin before the first number or end after the last, and is then moved in. Otherwise the outermost
@@ -276,11 +276,15 @@ def window(batch, least, total, seed):
         least: how many neighbours at least.
         total: how many numbers there are.
         seed: of TensorFlow's stateless random numbers.
+        narrow: whether those of the narrower half of the octaves have the least width.
 
     Returns:
         ``[batch, total]``, bools: a row of neighbours for each input.
     """
-    octaves = tf.random.stateless_uniform([batch, 1], seed, 0, np.log2(total / least), alg="philox")
+    most = np.log2(total / least)
+    octaves = tf.random.stateless_uniform([batch, 1], seed, 0, most, alg="philox")
+    if narrow:
+        octaves = tf.where(octaves > most / 2, octaves, 0.0)
     width = tf.cast(least * 2**octaves, tf.int32)
     place, seed = tf.range(total), tf.random.fold_in(seed, 1)
     first = uniform([batch], seed, 1 - width[:, 0], tf.fill([batch], total))[:, None]

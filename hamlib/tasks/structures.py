@@ -17,7 +17,7 @@ class Structure(Task):
     answer_columns = {"value": 5}
 
     def examples(
-        self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, alike=False, crossed=False
+        self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, alike=False, dense=False
     ):
         """Draw a batch as `Task.examples` does: n operations on ``leaves`` leaves (default: n), at first empty.
 
@@ -25,13 +25,14 @@ class Structure(Task):
         and an input ends where nothing is left to pop either.
 
         With ``alike``, half of the batch pushes first, up to a random operation, and then pops. In the other half
-        priorities are near each other; if ``crossed``, in half of the one and half of the other.
+        priorities are near each other; if ``dense``, in half of the one and half of the other, half of them as near as
+        can be.
         """
         pairs = self.check_request(n, batch_size, lengths)
         leaves = check_power_of_two(leaves or n, "leaves")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         operations, targets = _draw(
-            self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), alike, leaves, crossed
+            self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), alike, leaves, dense
         )
         return self._on_empty_leaves(operations, leaves), targets
 
@@ -60,7 +61,7 @@ class Structure(Task):
         batch = operations.shape[0]
         return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
-    def compose(self, n, lengths, seed, alike, leaves, crossed):
+    def compose(self, n, lengths, seed, alike, leaves, dense):
         arguments, _ = super().compose(n, lengths, seed, False)
         m, place = lengths[:, None], tf.range(n)
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
@@ -194,15 +195,15 @@ class PriorityQueue(Structure):
             raise ValueError(f"n: got {n}; there are 128 priorities, so at most 128 operations")
         return super().check_request(n, batch_size, lengths)
 
-    def compose(self, n, lengths, seed, alike, leaves, crossed):
-        symbols, lengths = super().compose(n, lengths, seed, alike, leaves, crossed)
+    def compose(self, n, lengths, seed, alike, leaves, dense):
+        symbols, lengths = super().compose(n, lengths, seed, alike, leaves, dense)
         batch, place = lengths.shape[0], tf.range(lengths.shape[0])[:, None]
         some = tf.range(128) % 4 == 0  # the 32 of five bits
         if n > 32:
             some = some | True
         elif alike:  # half of the batch: from a window of all, at least about as wide as there are pushes
-            near = window(batch, max(1, n // 2), 128, tf.random.fold_in(seed, 5))
-            some = tf.where(place % 2 == 0 if crossed else place % 4 < 2, near, some)
+            near = window(batch, max(1, n // 2), 128, tf.random.fold_in(seed, 5), dense)
+            some = tf.where(place % 2 == 0 if dense else place % 4 < 2, near, some)
         order = tf.where(some, uniform([batch, 128], tf.random.fold_in(seed, 3), 0, 2**20), 2**20)
         bits = tf.bitwise.right_shift(tf.argsort(order)[:, :n, None], tf.range(6, -1, -1)) % 2
         priorities = tf.cast(bits, tf.float32) * (1 - symbols[..., :1])

@@ -184,7 +184,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         aids, purpose_seed = dict(placed=recipe.placed), stream_seed(seed, purpose)
         if purpose == "train":
             aids |= dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples)
-            aids |= dict(crossed=True) if recipe.crossed else {}  # only a priority queue knows it
+            aids |= dict(dense=True) if recipe.dense else {}  # only a priority queue knows it
         return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, **aids)
 
     watching = [
