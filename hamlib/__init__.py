@@ -1,6 +1,6 @@
 """hamlib: Hierarchical Attentive Memory (arXiv 1602.03218), the code behind the tutorial book.
 
-memory -> models, tasks -> recipes -> training, evaluation, pretrained -> ledger -> the command line; `drawing` knows
+memory -> models, tasks -> recipes -> training, evaluation, pretrained -> the command line; `drawing` knows
 arrays only. Import what you need from the module that has it, for instance
 ``from hamlib.memory import TreeMemory``. Here is only `check`, for the book's exercises.
 """

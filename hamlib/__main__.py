@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib import ledger, pretrained, training
-from hamlib.evaluation import wrong_rate
+from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits, visits
 from hamlib.recipes import RECIPES, get_recipe
@@ -107,12 +106,12 @@ def _train(options):
     print(f"{name}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
-    rows = ledger.published_rows(task.name)
+    rows = evaluation.published_rows(task.name)
     measured = {}
-    for n, (lengths, _, examples) in ledger.TESTS[task.name].items():
+    for n, (lengths, _, examples) in evaluation.TESTS[task.name].items():
         if examples and n * task.answer_length(n) <= 2**14:  # longer answers take minutes; `evaluate` counts them
-            measured[n] = (wrong_rate(model, task, n, examples, lengths=lengths).right,) * 3
-    print(ledger.table_text([*rows, ("this run, hard", measured)]))
+            measured[n] = (evaluation.wrong_rate(model, task, n, examples, lengths=lengths).right,) * 3
+    print(evaluation.table_text([*rows, ("this run, hard", measured)]))
 
 
 def _recipe_for(task, name):
@@ -147,7 +146,7 @@ def _evaluate(options):
         model = pretrained.load_pretrained(task.name).model
     results = []
     for n in options.n:
-        rate = wrong_rate(model, task, n, options.examples, options.seed, options.attention, options.lengths)
+        rate = evaluation.wrong_rate(model, task, n, options.examples, options.seed, options.attention, options.lengths)
         results.append(dict(n=n, wrong=rate.wrong, examples=rate.examples, right=rate.right, interval=rate.interval))
         if not options.json:
             print(f"n = {n:>7,}  {rate}", flush=True)
@@ -195,7 +194,7 @@ def _sort_random(sorter, m, seed):
 
 
 def _table(options):
-    print(ledger.table_text(ledger.ledger_rows(options.task), markdown=options.markdown))
+    print(evaluation.table_text(evaluation.ledger_rows(options.task), markdown=options.markdown))
 
 
 def _tasks(options):
@@ -209,10 +208,10 @@ def _tasks(options):
 
 def _ledger(options):
     options.go_on = "Finished epochs and seeds are safe: the same command goes on from there."
-    if options.task not in ledger.ROWS:
-        raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(ledger.ROWS)}")
+    if options.task not in evaluation.ROWS:
+        raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(evaluation.ROWS)}")
     task = get_task(options.task)
-    rows = ledger.ROWS[task.name]
+    rows = evaluation.ROWS[task.name]
     if unknown := set(options.recipes or rows) - set(rows):
         raise ValueError(f"recipes: unknown {', '.join(unknown)}; {task.name} has: {', '.join(rows)}")
     for name in options.recipes or rows:
@@ -221,18 +220,18 @@ def _ledger(options):
         row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
         if RECIPES[name].memory is None:
             row["rates"] = training.tune(RECIPES[name], options.runs / f"{name}-rates")
-        for seed in options.seeds or ledger.SEEDS[name]:
+        for seed in options.seeds or evaluation.SEEDS[name]:
             folder = options.runs / f"{name}-seed{seed}"
             model, run = training.train(RECIPES[name], folder, seed, verbose=0)
             entry = _entry(seed, RECIPES[name], run)
             print(json.dumps(entry), flush=True)
             curve = training.read_log(folder)["val_wrong"].round(4).tolist()
-            measured = dict(curve=curve) | ledger.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
-            ledger.write_ledger(task.name, row, entry | measured)
+            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
+            evaluation.write_ledger(task.name, row, entry | measured)
             if not seed and not name.endswith("-2016"):
                 card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
                 pretrained.ship(name, run.best_weights, card)
-    print(ledger.table_text(ledger.ledger_rows(task.name)))
+    print(evaluation.table_text(evaluation.ledger_rows(task.name)))
 
 
 def _entry(seed, recipe, run):

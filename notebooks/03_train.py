@@ -26,8 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_frames, show
-from hamlib.evaluation import wrong_rate
-from hamlib.ledger import PUBLISHED
+from hamlib.evaluation import PUBLISHED, wrong_rate
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import RawHAM
 from hamlib.recipes import RECIPES

@@ -26,8 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import show
-from hamlib.evaluation import wrong_rate
-from hamlib.ledger import draw_table, ledger_rows, table_text
+from hamlib.evaluation import draw_table, ledger_rows, table_text, wrong_rate
 from hamlib.memory import PRESETS, preset
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task

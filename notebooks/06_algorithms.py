@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_frames, show
-from hamlib.ledger import FIVE, draw_tasks, table_text, tasks_rows
+from hamlib.evaluation import FIVE, draw_tasks, tasks_rows, table_text
 from hamlib.pretrained import load_pretrained, names
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task

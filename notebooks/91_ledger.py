@@ -18,7 +18,7 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 from hamlib.drawing import show
-from hamlib.ledger import FIVE, THREE, ledger_rows, read_ledger, table_text, tasks_rows
+from hamlib.evaluation import FIVE, THREE, ledger_rows, read_ledger, table_text, tasks_rows
 
 import matplotlib.pyplot as plt
 import numpy as np

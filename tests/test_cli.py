@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from hamlib import ledger, recipes, training
+from hamlib import evaluation, recipes, training
 from hamlib.__main__ import main
 
 
@@ -13,7 +13,7 @@ def short(monkeypatch):
     """The 2016 recipe, cut to a few seconds."""
     recipe = recipes.Recipe(task="smallest", memory="2016", epochs=2, steps=30, validation_steps=2)
     monkeypatch.setitem(recipes.RECIPES, "smallest-2016", recipe)
-    monkeypatch.setitem(ledger.TESTS, "smallest", {8: (None, 100, 100), 16: (None, 100, 100)})
+    monkeypatch.setitem(evaluation.TESTS, "smallest", {8: (None, 100, 100), 16: (None, 100, 100)})
     return recipe
 
 

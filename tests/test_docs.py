@@ -14,7 +14,7 @@ import keras
 import pytest
 
 import hamlib
-from hamlib import ledger
+from hamlib import evaluation
 from hamlib.__main__ import main
 
 ROOT = Path(__file__).parent.parent
@@ -90,10 +90,10 @@ def test_readme_example_runs():
 
 
 def test_readme_tables_are_the_ledgers():
-    assert ledger.table_text(ledger.ledger_rows("smallest"), markdown=True) in README
+    assert evaluation.table_text(evaluation.ledger_rows("smallest"), markdown=True) in README
     for n in (32, 128, 1024):
-        for tasks in (ledger.FIVE, ledger.THREE):
-            assert ledger.table_text(ledger.tasks_rows(tasks, n), markdown=True, head="% wrong") in README
+        for tasks in (evaluation.FIVE, evaluation.THREE):
+            assert evaluation.table_text(evaluation.tasks_rows(tasks, n), markdown=True, head="% wrong") in README
 
 
 def test_readme_lists_every_chapter():

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from hamlib import evaluation
-from hamlib.evaluation import Rate, wrong_rate
+from hamlib.evaluation import Rate, rates, wrong_rate
 from hamlib.tasks import get_task
 
 smallest = get_task("smallest")
@@ -25,7 +24,7 @@ def oracle(every=None):
 @pytest.mark.parametrize("examples", [1, 7, 100, 20_000])
 def test_the_rate_counts_exactly_so_many_examples(examples):
     assert wrong_rate(oracle(), smallest, 8, examples) == Rate(0, examples)
-    batch = min(examples, evaluation.NODES_AT_ONCE // 16)
+    batch = min(examples, rates.NODES_AT_ONCE // 16)
     expected = sum((k % batch) % 4 == 0 for k in range(examples))
     assert wrong_rate(oracle(every=4), smallest, 8, examples) == Rate(expected, examples)
 

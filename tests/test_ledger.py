@@ -1,12 +1,12 @@
 import pytest
 from test_evaluation import oracle, smallest
 
-from hamlib import ledger
-from hamlib.ledger import (
+from hamlib.evaluation import (
     FIVE,
     THREE,
     draw_table,
     draw_tasks,
+    ledger,
     ledger_rows,
     measure,
     read_ledger,

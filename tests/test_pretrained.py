@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from hamlib import pretrained
-from hamlib.evaluation import Rate, wrong_rate
-from hamlib.ledger import TESTS, read_ledger
+from hamlib.evaluation import TESTS, Rate, read_ledger, wrong_rate
 from hamlib.pretrained import load_pretrained, load_weights, names
 from hamlib.recipes import RECIPES, Recipe
 from hamlib.training import build

@@ -13,13 +13,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from hamlib.evaluation import Rate, wrong_rate
+from hamlib.evaluation.rates import Rate, wrong_rate
 from hamlib.memory import ATTENTIONS
 from hamlib.models import EncoderDecoder
 from hamlib.tasks import TASKS
 from hamlib.training import write_whole
 
-LEDGER = Path(__file__).parent / "pretrained" / "ledger.json"
+LEDGER = Path(__file__).parents[1] / "pretrained" / "ledger.json"
 FIVE = ("reverse", "search", "merge", "sort", "add")  # the tasks of Table 1
 THREE = ("stack", "queue", "priority-queue")  # of Table 2
 # What the ledger measures. For each task the recipes, each over its seeds; seed 0 is the one that ships,
