@@ -178,11 +178,15 @@ def tasks_rows(tasks, n):
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
 
 
+def _two_decimals(value, rounded):
+    slack = 1e-7 if rounded is math.floor else -1e-7  # 100 * (1 - 4 / 2500) is a little less than 99.84
+    return f"{rounded(value * 100 + slack) / 100:g}"
+
+
 def _cell(figure, rounded):
     if figure is None:
         return "–"
-    slack = 1e-7 if rounded is math.floor else -1e-7  # 100 * (1 - 4 / 2500) is a little less than 99.84
-    middle, low, high = (f"{rounded(value * 100 + slack) / 100:g}" for value in figure)
+    middle, low, high = (_two_decimals(value, rounded) for value in figure)
     return middle if low == high else f"{middle} ({low}–{high})"
 
 
@@ -259,7 +263,7 @@ def draw_tasks(rows, title=""):
     figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
     image = axes.imshow(wrong, cmap="cividis_r", vmin=0, vmax=100, aspect="auto")
     for (row, column), value in np.ndenumerate(wrong):
-        text = "–" if np.isnan(value) else f"{math.ceil(value * 100 - 1e-7) / 100:g}"
+        text = "–" if np.isnan(value) else _two_decimals(value, math.ceil)
         axes.text(column, row, text, ha="center", va="center", color="white" if value > 50 else "black", fontsize=9)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
