@@ -163,20 +163,20 @@ show(*draw_visits())
 
 # %% [markdown]
 # With these, of seed 0's 57 first errors in 8,000 sequences, 48 still took a lower priority, nearly always the next one. Such
-# cases are rare, and were drowned: at the end of training 4% of the drawn rows of 32 operations on 128 leaves were wrong, though
-# run hard none of 1,000 was. A path had been drawn that had hardly any probability, and was blamed. So α, which keeps decisions open,
-# now falls a hundred times as far: 0.7%. And half of the windows are as narrow as there can be.
+# cases are rare, and were drowned: at the end of training 4% of the drawn rows of 32 operations on 128 leaves were wrong,
+# though run hard none of 1,000 was. A path had been drawn that had hardly any probability, and was blamed. So α, which keeps
+# decisions open, now falls a hundred times as far: 0.7%. And half of the windows are as narrow as there can be.
 
 # %% [markdown]
-# In turn with these lessons come trees that get **full**, of 16 leaves, for 6,000 steps as well. A PUSH fills one half of a
-# subtree before the other: at every node it must see where nothing is free. With eight leaves in their place, seed 0 came to
-# 3.8% in the end: 50 of 52 first errors in 1,500 sequences were a PUSH onto a leaf that holds something, each in a full
-# subtree of eight leaves. On eight leaves no PUSH ever has two of those to choose from. Nor do 32 leaves help, which 32
-# operations hardly fill: 22 of seed 1's 27 first errors in 2,500 were such.
+# In turn with these lessons come trees that get **full**, of 16 leaves, for 6,000 steps as well. With eight leaves in their
+# place, seed 0 came to 3.8% in the end. Its PUSHes crowd: with 29 to 55 of 128 leaves held, 50 of 52 first errors in 1,500
+# sequences were a PUSH onto one of these, each in a subtree of eight leaves that was full. On eight leaves no PUSH ever has
+# two such subtrees to choose from. Nor do 32 leaves help, which 32 operations hardly fill: 22 of seed 1's 27 first errors
+# in 2,500 were a PUSH onto a leaf that was held.
 
 # %% [markdown]
 # Wrong ones of 5,000 sequences of 128 operations, not those of the ledger (`wrong_rate(…, seed=7)`). Runs differ much, and
-# more steps alone are no help (–: not run):
+# more steps alone are no help (–: not run to the end):
 #
 # | α at the end | windows | full trees | steps | seed 0 | 1 | 2 |
 # | --- | --- | --- | --- | --- | --- | --- |
