@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib.models import Trial
+from hamlib.models import PolicyGradient
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -112,7 +112,7 @@ def compare_trials(sizes, operations=32, steps=5):
     recipe = dataclasses.replace(RECIPES["stack"], steps=10)  # one execution is one step
     runs = []
     for n in sizes:
-        model = Trial(build(recipe))
+        model = PolicyGradient(build(recipe))
         compile_model(model, recipe)
         lesson = None, n, operations
         batch = next(iter(stream(get_task("stack"), operations, 25, 0, 0, *lesson, samples=recipe.samples)))
@@ -144,7 +144,7 @@ class Clock(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.perf_counter() - self.started
         inputs, targets = self.examples
-        answering = self.model.answering if isinstance(self.model, Trial) else self.model
+        answering = self.model.answering if isinstance(self.model, PolicyGradient) else self.model
         self.wrong = np.mean(self.judge(targets, answering(inputs, attention="hard")))
         self.steps = int(self.model.optimizer.iterations)
         if self.wrong <= 0.01:
@@ -156,10 +156,10 @@ BOTH = "softly, then by trial"
 LEARN = {  # the same memory, in turn softly where it can be learned so, by trial, and both
     "reverse": {
         "softly": dataclasses.replace(RECIPES["reverse-eight"], sizes=(2, 4, 8, 16, 32), epochs=20),
-        "by trial": RECIPES["reverse-trial"],
+        "by trial": RECIPES["reverse-reinforce"],
         BOTH: RECIPES["reverse-both"],
     },
-    "sort": {"softly": RECIPES["sort"], "by trial": RECIPES["sort-trial"], BOTH: RECIPES["sort-both"]},
+    "sort": {"softly": RECIPES["sort"], "by trial": RECIPES["sort-reinforce"], BOTH: RECIPES["sort-both"]},
     "priority-queue": {"by trial": RECIPES["priority-queue-sixteen"], BOTH: RECIPES["priority-queue-both"]},
 }
 

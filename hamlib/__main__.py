@@ -74,13 +74,13 @@ def _parser():
     what.add_argument("--random", type=int, metavar="M", help="M random pairs, and only count what is sorted wrongly")
     sort.add_argument("--seed", type=int, default=0, help="of the random pairs (default: 0)")
 
-    search = command("search", _search, "Train with hyper-parameters drawn at random, or go on with such a search.")
-    search.add_argument("task", help=f"one of: {', '.join(TASKS)}")
-    search.add_argument("--recipe", help="what is not drawn (default: TASK)")
-    search.add_argument("--trials", type=int, default=20, help="runs in all (default: 20)")
-    search.add_argument("--epochs", type=int, help="of each run (default: the recipe's)")
-    search.add_argument("--seed", type=int, default=0, help="of the runs and of what is drawn (default: 0)")
-    search.add_argument("--folder", type=Path, help="home of the search (default: runs/search-RECIPE-seedSEED)")
+    tune = command("tune", _tune, "Train with hyper-parameters drawn at random, or go on with such a search.")
+    tune.add_argument("task", help=f"one of: {', '.join(TASKS)}")
+    tune.add_argument("--recipe", help="what is not drawn (default: TASK)")
+    tune.add_argument("--trials", type=int, default=20, help="runs in all (default: 20)")
+    tune.add_argument("--epochs", type=int, help="of each run (default: the recipe's)")
+    tune.add_argument("--seed", type=int, default=0, help="of the runs and of what is drawn (default: 0)")
+    tune.add_argument("--folder", type=Path, help="home of the search (default: runs/tune-RECIPE-seedSEED)")
 
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
@@ -121,14 +121,14 @@ def _recipe_for(task, name):
     return recipe
 
 
-def _search(options):
+def _tune(options):
     task = get_task(options.task)
     name = options.recipe or task.name
     recipe = _recipe_for(task, name)
     recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
-    folder = options.folder or Path("runs") / f"search-{name}-seed{options.seed}"
+    folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
-    study = training.search(recipe, folder, options.trials, options.seed)
+    study = training.tune(recipe, folder, options.trials, options.seed)
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
         print(f"{trial.value:8.3%} wrong in validation: {drawn}")
@@ -166,7 +166,7 @@ def _sort(options):
     inputs = sorter.task.inputs(*sorter.task.check_inputs([bits]))
     n = inputs["symbols"].shape[1]
     visited = []
-    for step, (_, (path,), _) in enumerate(sorter.model.walk(inputs), start=1):
+    for step, (_, (path,), _) in enumerate(sorter.model.trace(inputs), start=1):
         visited.append(int(path[0, -1]) - n)
         way = "".join("LR"[int(node) % 2] for node in path[0, 1:])
         key = options.numbers[visited[-1]] if visited[-1] < len(options.numbers) else "an empty leaf"
@@ -219,7 +219,7 @@ def _ledger(options):
         command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
         row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
         if RECIPES[name].memory is None:
-            row["rates"] = training.tune(RECIPES[name], options.runs / f"{name}-rates")
+            row["rates"] = training.try_rates(RECIPES[name], options.runs / f"{name}-rates")
         for seed in options.seeds or evaluation.SEEDS[name]:
             folder = options.runs / f"{name}-seed{seed}"
             model, run = training.train(RECIPES[name], folder, seed, verbose=0)

@@ -181,7 +181,7 @@ RECIPES = {
         epochs=80,
     ),
     # The same job by trial, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
-    "smallest-trial": Recipe(
+    "smallest-reinforce": Recipe(
         task="smallest",
         memory="book",
         loss="reinforce",
@@ -226,7 +226,7 @@ RECIPES = {
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
     # Reverse by trial.
-    "reverse-trial": dataclasses.replace(
+    "reverse-reinforce": dataclasses.replace(
         STRUCTURE,
         task="reverse",
         model="ham",
@@ -278,9 +278,9 @@ RECIPES["priority-queue"] = dataclasses.replace(
 )
 # Reverse softly, in trees of eight leaves; then by trial.
 RECIPES["reverse-eight"] = dataclasses.replace(
-    RECIPES["reverse-trial"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5
+    RECIPES["reverse-reinforce"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5
 )
-RECIPES["reverse-both"] = dataclasses.replace(RECIPES["reverse-trial"], start="reverse-eight", sizes=(8, 16, 32))
+RECIPES["reverse-both"] = dataclasses.replace(RECIPES["reverse-reinforce"], start="reverse-eight", sizes=(8, 16, 32))
 # Sort in the same way, and alone.
 RECIPES["sort-eight"] = dataclasses.replace(
     RECIPES["sort"], sizes=(8,), lessons=((8, 8, 8),), first=5, epochs=12, learning_rate=(0.004, 0.0002)
@@ -299,7 +299,7 @@ RECIPES["sort-both"] = dataclasses.replace(
     epochs=20,
     steps=100,
 )
-RECIPES["sort-trial"] = dataclasses.replace(RECIPES["sort-both"], start=None, sizes=(2, 4, 8, 16, 32))
+RECIPES["sort-reinforce"] = dataclasses.replace(RECIPES["sort-both"], start=None, sizes=(2, 4, 8, 16, 32))
 # The priority queue softly, told where to PUSH to; then by trial, told nothing.
 RECIPES["priority-queue-placed"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],

@@ -144,7 +144,7 @@ print(signposts[1:8])
 
 
 # %%
-def walk(tree, search):
+def trace(tree, search):
     """Go from the root to a leaf: right where SEARCH is above one half."""
     path = [1]
     while path[-1] < len(tree) // 2:
@@ -153,7 +153,7 @@ def walk(tree, search):
     return path
 
 
-path = walk(signposts, search_by_hand)
+path = trace(signposts, search_by_hand)
 print("path:", path, "  answer right:", np.array_equal(symbols[0, path[-1] - 8], target))
 
 # %%
@@ -246,7 +246,7 @@ for n in (8, 64, 1024):
 # $$\log_2 n + 1 \text{ nodes,}$$
 #
 # where ordinary ("flat") attention compares the query with all n cells. We do not trust the formula; we count the
-# nodes that `walk` visits.
+# nodes that `trace` visits.
 
 # %%
 rng = np.random.default_rng(0)
@@ -255,7 +255,7 @@ visited = []
 for n in sizes:
     some_keys = rng.integers(0, 1000, n)
     signs = grow(np.stack([some_keys, np.zeros(n)], axis=1), join_by_hand)
-    visited.append(len(walk(signs, search_by_hand)))
+    visited.append(len(trace(signs, search_by_hand)))
 print("n =", sizes[-1], "-> nodes visited:", visited[-1])
 
 # %%
@@ -356,7 +356,7 @@ def join_last_largest(left, right):
 with check("1.2"):
     for some_keys in ([3, 9, 4, 1], [9, 3, 9, 4], [5, 5, 5, 5], [7, 2, 2, 1]):
         some_tree = grow(np.stack([some_keys, np.zeros(4)], axis=1), join_last_largest)
-        found = walk(some_tree, search_by_hand)[-1] - 4
+        found = trace(some_tree, search_by_hand)[-1] - 4
         right = 3 - int(np.argmax(some_keys[::-1]))
         assert some_tree[1, 0] == max(some_keys), f"keys {some_keys}: the root holds {some_tree[1, 0]:.0f}"
         assert found == right, f"keys {some_keys}: the walk ends at leaf {found}, the last largest is leaf {right}"

@@ -194,7 +194,7 @@ sorter = load_pretrained("sort")
 def visits(model, inputs):
     """The leaf that each access visits, and the trees that it saw."""
     n = inputs["symbols"].shape[1]
-    seen = [(np.array(nodes)[0], np.array(paths[0])[0]) for nodes, paths, _ in model.walk(inputs, "hard")]
+    seen = [(np.array(nodes)[0], np.array(paths[0])[0]) for nodes, paths, _ in model.trace(inputs, "hard")]
     return [int(path[-1]) - n for _, path in seen], seen
 
 

@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_frames, show
-from hamlib.evaluation import FIVE, draw_tasks, tasks_rows, table_text
+from hamlib.evaluation import TABLE1_TASKS, draw_tasks, tasks_rows, table_text
 from hamlib.pretrained import load_pretrained, names
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -74,7 +74,7 @@ def example(name, m=8, seed=4):
     return x, [say(s, task.columns) for s in x[0]], [say(s, task.answer_columns) for s in y]
 
 
-for name in FIVE:
+for name in TABLE1_TASKS:
     _, asked, answer = example(name)
     print(f"{name:8}", *asked, "  ->  ", *answer)
 
@@ -90,7 +90,7 @@ for name in FIVE:
 # columns are leaves.
 
 # %%
-shipped = {name: load_pretrained(name) for name in FIVE if name in names()}
+shipped = {name: load_pretrained(name) for name in TABLE1_TASKS if name in names()}
 print("shipped, LSTM with a tree:", *shipped)
 
 
@@ -98,7 +98,7 @@ print("shipped, LSTM with a tree:", *shipped)
 def visits(name, x):
     """For each output symbol the leaves that its accesses visit, and the answer in words."""
     model, n = shipped[name], x.shape[1]
-    steps = list(model.model.walk(model.task.inputs(*model.task.check_inputs(x))))
+    steps = list(model.model.trace(model.task.inputs(*model.task.check_inputs(x))))
     leaves = [[int(path[0, -1]) - n for path in paths] for _, paths, _ in steps]
     return leaves, [say(np.round(np.array(answer)[0]), model.task.answer_columns) for _, _, answer in steps]
 
@@ -130,7 +130,7 @@ show(*draw_visits([name for name in shipped if name != "search"]))
 
 # %%
 x, asked, answer = example("search")
-steps = list(shipped["search"].model.walk(shipped["search"].task.inputs(*shipped["search"].task.check_inputs(x))))
+steps = list(shipped["search"].model.trace(shipped["search"].task.inputs(*shipped["search"].task.check_inputs(x))))
 frames = [{"path": np.array(path)[0], "leaf_labels": asked, "leaf_name": "key‖value"} for path in steps[0][1]]
 show(draw_frames(frames))
 print("asked for the key", asked[-1].split("‖")[0], "  answer:", *visits("search", x)[1], "  right:", *answer)
@@ -164,7 +164,7 @@ print("what the tree is grown over:", *[say(s, columns) for s in np.array(decoys
 # %%
 def leaves_visited(symbols):
     """The nodes at which the accesses end, [T, η, batch]."""
-    steps = shipped["add"].model.walk(inputs | {"symbols": symbols})
+    steps = shipped["add"].model.trace(inputs | {"symbols": symbols})
     return np.array([[path[:, -1] for path in paths] for _, paths, _ in steps])
 
 
@@ -192,7 +192,7 @@ values = np.random.default_rng(0).integers(0, 2, (len(left), 2, 5))
 symbols = np.concatenate([np.stack([left, right], 1)[..., None] >> np.arange(9, -1, -1) & 1, values], axis=2)
 
 # %%
-_, (path,), _ = next(shipped["merge"].model.walk(shipped["merge"].task.inputs(symbols, np.full(len(left), 2))))
+_, (path,), _ = next(shipped["merge"].model.trace(shipped["merge"].task.inputs(symbols, np.full(len(left), 2))))
 wrong = np.array(path)[:, -1] - 2 != (right < left)
 print(f"{wrong.sum()} of {len(wrong):,} pairs: the first access takes the larger priority")
 
@@ -224,7 +224,7 @@ TITLES = {32: "Test: lengths up to 32", 128: "Longer: lengths 65 to 128", 1024: 
 
 
 def show_table(n):
-    rows = tasks_rows(FIVE, n)
+    rows = tasks_rows(TABLE1_TASKS, n)
     print(table_text(rows, head="% wrong"))
     words = "; ".join(f"{label}: " + ", ".join(f"{task} {v[0]:.2f}" for task, v in row.items()) for label, row in rows)
     show(draw_tasks(rows, TITLES[n]), f"Heat-map of wrong sequences in percent. {words}")

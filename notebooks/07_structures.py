@@ -10,7 +10,7 @@
 # - where it puts what is pushed, and how it finds it again;
 # - why soft training gets stuck here, and what drawn paths do about it.
 #
-# **Know before:** [chapter 2](02_attention.ipynb); [chapter 8](08_trial.ipynb) for how the paths are trained.
+# **Know before:** [chapter 2](02_attention.ipynb); [chapter 8](08_reinforce.ipynb) for how the paths are trained.
 #
 # **Time:** about 90 seconds on a CPU with 2 cores.
 
@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_frames, show
-from hamlib.evaluation import THREE, draw_tasks, table_text, tasks_rows
+from hamlib.evaluation import TABLE2_TASKS, draw_tasks, table_text, tasks_rows
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
@@ -113,7 +113,7 @@ def visited(name, n=32, seed=3):
     """Return the leaf of each of n operations, and which of them are POPs."""
     inputs, _ = get_task(name).examples(n, 1, seed, 0)
     model = load_pretrained(name).model
-    leaves = [int(path[0, -1]) - n for _, (path,), _ in model.walk(inputs)]
+    leaves = [int(path[0, -1]) - n for _, (path,), _ in model.trace(inputs)]
     return np.array(leaves), np.asarray(inputs["queries"])[0, :, 0] == 1
 
 
@@ -211,7 +211,7 @@ soft, by_trial = train_two_leaves(SOFT), train_two_leaves(TRIAL)
 two = np.stack([task.push(19), task.push(6), task.pop(), task.pop()])[None]
 for name, model in (("soft", soft), ("by trial", by_trial)):
     inputs = task.examples(4, 1, 0, 0, leaves=2)[0] | {"queries": two}
-    walked = list(model.walk(inputs))
+    walked = list(model.trace(inputs))
     values = [int("".join(map(str, np.round(answer[0]).astype(int))), 2) for _, _, answer in walked]
     print(f"{name:9} leaves {[int(path[0, -1]) - 2 for _, (path,), _ in walked]}   pops answer {values[2:]}, right: [6, 19]")
 
@@ -238,7 +238,7 @@ for name, model in (("soft", soft), ("by trial", by_trial)):
 # %%
 TITLES = {32: "The test: 32 operations", 128: "Longer: 128 operations", 1024: "Far beyond: 1,024 operations"}
 for n, title in TITLES.items():
-    rows = tasks_rows(THREE, n)
+    rows = tasks_rows(TABLE2_TASKS, n)
     print(table_text(rows, head="% wrong"))
     words = "; ".join(f"{label}: " + ", ".join(f"{task} {v[0]:.2f}" for task, v in row.items()) for label, row in rows)
     show(draw_tasks(rows, title), f"Heat-map of wrong sequences in percent. {title}. {words}")
@@ -333,4 +333,4 @@ with check("7.2"):
 # - A stack, a queue, a priority queue: what differs is what a POP is told to answer.
 # - Two leaves are the hard part. Drawn paths find the second one, soft attention does not.
 #
-# **Next:** [chapter 8](08_trial.ipynb), *Learning by trial*.
+# **Next:** [chapter 8](08_reinforce.ipynb), *Learning by trial*.

@@ -94,7 +94,7 @@ def trees(n, batch, visited, seed=0):
 
 
 # %%
-walked = [np.array(nodes) for nodes, _, _ in model.walk(task.examples(8, 1, 0, step=0)[0])]
+walked = [np.array(nodes) for nodes, _, _ in model.trace(task.examples(8, 1, 0, step=0)[0])]
 same = [np.allclose(trees(8, 1, k)[0][:, 1:], nodes[:, 1:], atol=1e-5) for k, nodes in enumerate(walked)]
 print("as if walked, after 0, 1, ... 7 visits:", same)
 
@@ -185,7 +185,7 @@ one = np.argmax(alone)
 sign = 1 if agree[one] > 0.5 else -1
 inputs, keys, _ = sorting(8, 1, seed=4)
 frames = []
-for visit, (nodes, (path,), _) in zip(range(1, 5), model.walk(inputs)):
+for visit, (nodes, (path,), _) in zip(range(1, 5), model.trace(inputs)):
     values = sign * np.array(nodes)[0, :, one]
     values[8:] = 0  # a leaf has no right and left
     labels = [""] + [f"{value:+.1f}" for value in values[1:8]] + [" "] * 8
@@ -234,7 +234,7 @@ def walked_samples(name, n=32, batch=20, seed=5):
     """Vectors and answers as in `samples`, from all moments of sorts that a model walks through."""
     inputs, _, ranks = sorting(n, batch, seed)
     vectors, answers = [], []
-    for nodes, (path,), _ in load_pretrained(name).model.walk(inputs):
+    for nodes, (path,), _ in load_pretrained(name).model.trace(inputs):
         right, there = is_right(ranks)
         vectors.append(np.array(nodes)[:, 1:n][there])
         answers.append(right[there])

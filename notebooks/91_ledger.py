@@ -18,7 +18,7 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 from hamlib.drawing import show
-from hamlib.evaluation import FIVE, THREE, ledger_rows, read_ledger, table_text, tasks_rows
+from hamlib.evaluation import TABLE1_TASKS, TABLE2_TASKS, ledger_rows, read_ledger, table_text, tasks_rows
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,7 +40,7 @@ for task in read_ledger()["tasks"]:
 
 # %%
 for n in (32, 128, 1024):
-    print(f"n = {n:,}\n{table_text(tasks_rows(FIVE, n), head='% wrong')}\n")
+    print(f"n = {n:,}\n{table_text(tasks_rows(TABLE1_TASKS, n), head='% wrong')}\n")
 
 # %% [markdown]
 # ## Table 2, in wrong sequences
@@ -49,7 +49,7 @@ for n in (32, 128, 1024):
 
 # %%
 for n in (32, 128, 1024):
-    print(f"n = {n:,}\n{table_text(tasks_rows(THREE, n), head='% wrong')}\n")
+    print(f"n = {n:,}\n{table_text(tasks_rows(TABLE2_TASKS, n), head='% wrong')}\n")
 
 # %% [markdown]
 # ## Every run

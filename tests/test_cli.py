@@ -128,9 +128,9 @@ def test_help_names_every_command():
 def test_a_search_prints_its_trials_the_best_first(tmp_path, monkeypatch, capsys):
     recipe = recipes.Recipe(task="smallest", memory="2016", steps=20, validation_steps=2)
     monkeypatch.setitem(recipes.RECIPES, "smallest", recipe)
-    assert main(["search", "smallest", "--trials", "2", "--epochs", "1", "--folder", str(tmp_path)]) == 0
+    assert main(["tune", "smallest", "--trials", "2", "--epochs", "1", "--folder", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
     errors = [float(line.split("%")[0]) for line in lines]
     assert len(errors) == 2 and errors == sorted(errors) and "learning_rate" in lines[0]
-    assert main(["search", "smallest", "--trials", "0", "--folder", str(tmp_path)]) == 2
+    assert main(["tune", "smallest", "--trials", "0", "--folder", str(tmp_path)]) == 2
     assert "trials: got 0" in capsys.readouterr().err

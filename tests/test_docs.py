@@ -92,7 +92,7 @@ def test_readme_example_runs():
 def test_readme_tables_are_the_ledgers():
     assert evaluation.table_text(evaluation.ledger_rows("smallest"), markdown=True) in README
     for n in (32, 128, 1024):
-        for tasks in (evaluation.FIVE, evaluation.THREE):
+        for tasks in (evaluation.TABLE1_TASKS, evaluation.TABLE2_TASKS):
             assert evaluation.table_text(evaluation.tasks_rows(tasks, n), markdown=True, head="% wrong") in README
 
 

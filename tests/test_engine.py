@@ -24,7 +24,7 @@ def test_the_engine_goes_where_the_model_goes(make, chunk):
     keras.utils.set_random_seed(1)
     model, draw = make(), np.random.default_rng(0)
     inputs = {"symbols": draw.integers(0, 2, (5, 8, 3)).astype("float32"), "lengths": np.array([8, 1, 3, 5, 7])}
-    walk = list(model.walk(inputs | {"queries": np.zeros((5, 7, 0), "float32")}))
+    walk = list(model.trace(inputs | {"queries": np.zeros((5, 7, 0), "float32")}))
     chunks = list(visits(model, inputs, 7, chunk))
     assert [leaves.shape[1] for leaves, _ in chunks] == {3: [3, 3, 1], 4: [4, 3], 100: [7]}[chunk]
     leaves, answers = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
@@ -61,7 +61,7 @@ def test_one_operation_after_the_other_is_the_batch(name):
     online = Online(model, 16)
     nodes = reference.join_above(model.memory, np.zeros((32, 32)))
     answers = model(inputs, attention="hard")[0]
-    paths = [where[0][0] for _, where, _ in model.walk(inputs)]
+    paths = [where[0][0] for _, where, _ in model.trace(inputs)]
     for operation, expected, way in zip(inputs["queries"][0], answers, paths, strict=True):
         before = online.nodes.numpy()
         answer, path = online.operate(operation)

@@ -176,12 +176,12 @@ def test_a_join_that_carries_only_copies_at_first():
 def test_noise():
     """One tensor for SEARCH, then one a level, lowest first: uniform on ± the noise, before the activation."""
     memory = TreeMemory(4, 6, 5, join_noise=0.5, search_noise=2.0)
-    noise = memory.draw_noise(200, 8)
+    noise = memory.sample_noise(200, 8)
     assert [tuple(x.shape) for x in noise] == [(200, 7, 1), *((200, k, 6) for k in (4, 2, 1))]
     for k, x in enumerate(map(np.asarray, noise)):
         x = x / (0.5 if k else 2.0)
         assert 0.98 < abs(x).max() <= 1 and abs(x.mean()) < 0.05 and x.std() == pytest.approx(1 / np.sqrt(3), rel=0.05)
-    assert (np.asarray(memory.draw_noise(200, 8)[1]) != np.asarray(noise[1])).any()
+    assert (np.asarray(memory.sample_noise(200, 8)[1]) != np.asarray(noise[1])).any()
     leaves = np.random.default_rng(0).normal(size=(200, 8, 6)).astype("float32")
     quiet, noisy = memory.join_all(leaves), memory.join_all(leaves, [*noise[:3], 0 * noise[3] - 9])
     assert (np.asarray(noisy)[:, 2:8] != np.asarray(quiet)[:, 2:8]).any()
@@ -195,10 +195,10 @@ def test_noise():
 
 def test_noise_ends():
     memory = TreeMemory(4, 6, 5, join_noise=0.5)
-    assert not np.asarray(memory.draw_noise(3, 8)[0]).any()  # none was asked for SEARCH
+    assert not np.asarray(memory.sample_noise(3, 8)[0]).any()  # none was asked for SEARCH
     memory.join.noise.assign(0.0)
-    assert not any(np.asarray(level).any() for level in memory.draw_noise(3, 8))
-    assert memory_of("2016").draw_noise(3, 8) == []
+    assert not any(np.asarray(level).any() for level in memory.sample_noise(3, 8))
+    assert memory_of("2016").sample_noise(3, 8) == []
 
 
 def test_the_number_of_weights_is_the_papers():

@@ -14,7 +14,18 @@ import tensorflow as tf
 from hamlib.evaluation import wrong_rate
 from hamlib.recipes import RATES, RECIPES, Recipe, get_recipe
 from hamlib.tasks import get_task
-from hamlib.training import build, compile_model, open_run, read_log, read_run, search, stream, train, tune, write_whole
+from hamlib.training import (
+    build,
+    compile_model,
+    open_run,
+    read_log,
+    read_run,
+    stream,
+    train,
+    try_rates,
+    tune,
+    write_whole,
+)
 from hamlib.training.tuning import SPACE
 
 # With the book's memory: its noise, too, must go on where it stopped.
@@ -346,7 +357,7 @@ def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
 
 def test_each_learning_rate_is_tried(tmp_path):
     recipe = dataclasses.replace(SHORT, memory="2016", learning_rate=(0.002, 0.001), steps=10)
-    errors = tune(recipe, tmp_path)
+    errors = try_rates(recipe, tmp_path)
     assert len(RATES) >= 3 and tuple(errors) == RATES
     for rate, error in errors.items():
         folder = tmp_path / f"rate{rate:g}"
@@ -356,7 +367,7 @@ def test_each_learning_rate_is_tried(tmp_path):
 
 def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, epochs=2, steps=10)
-    unbroken = search(recipe, tmp_path / "unbroken", 2)
+    unbroken = tune(recipe, tmp_path / "unbroken", 2)
     assert [trial.value for trial in unbroken.trials] == [
         min(history(tmp_path / "unbroken" / f"trial{k}")["val_wrong"]) for k in (0, 1)
     ]
@@ -375,10 +386,10 @@ def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
     monkeypatch.setattr(tf.train.CheckpointManager, "save", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        search(recipe, tmp_path / "stopped", 2)
-    again = search(recipe, tmp_path / "stopped", 2)
+        tune(recipe, tmp_path / "stopped", 2)
+    again = tune(recipe, tmp_path / "stopped", 2)
     assert len(saved) == 4  # only the epoch that was missing
     finished = [(trial.value, trial.params) for trial in again.trials if trial.value is not None]
     assert finished == [(trial.value, trial.params) for trial in unbroken.trials]
     with pytest.raises(ValueError, match="trials: got 0; expected a positive integer"):
-        search(recipe, tmp_path, 0)
+        tune(recipe, tmp_path, 0)

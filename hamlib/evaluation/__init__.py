@@ -1,12 +1,12 @@
 """Measuring: wrong-sequence rates on fresh examples (`rates`), the ledger and its tables (`ledger`)."""
 
 from hamlib.evaluation.ledger import (
-    FIVE,
     PUBLISHED,
     ROWS,
     SEEDS,
+    TABLE1_TASKS,
+    TABLE2_TASKS,
     TESTS,
-    THREE,
     draw_table,
     draw_tasks,
     ledger_rows,
@@ -20,12 +20,12 @@ from hamlib.evaluation.ledger import (
 from hamlib.evaluation.rates import Rate, wrong_rate
 
 __all__ = [
-    "FIVE",
+    "TABLE1_TASKS",
     "PUBLISHED",
     "ROWS",
     "SEEDS",
     "TESTS",
-    "THREE",
+    "TABLE2_TASKS",
     "Rate",
     "draw_table",
     "draw_tasks",

@@ -68,7 +68,7 @@ class MLP(keras.layers.Layer):
             x = x + noise
         return self.activation(x)
 
-    def draw_noise(self, shape):
+    def sample_noise(self, shape):
         """Draw uniform noise of a shape; zeros, at no cost, where there is none or it has fallen to zero."""
         if self.noise is None:
             return ops.zeros(shape)

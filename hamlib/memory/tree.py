@@ -155,7 +155,7 @@ class TreeMemory(keras.layers.Layer):
 
     # -- building the tree ------------------------------------------------------------------------
 
-    def draw_noise(self, batch, n):
+    def sample_noise(self, batch, n):
         """Draw the noise for so many trees of n leaves.
 
         Returns:
@@ -164,8 +164,8 @@ class TreeMemory(keras.layers.Layer):
         """
         if self.join.noise is None and self.search.noise is None:
             return []
-        levels = [self.join.draw_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
-        return [self.search.draw_noise((batch, n - 1, 1)), *levels]
+        levels = [self.join.sample_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
+        return [self.search.sample_noise((batch, n - 1, 1)), *levels]
 
     def grow(self, symbols, lengths, noise=()):
         """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
@@ -175,7 +175,7 @@ class TreeMemory(keras.layers.Layer):
                 memory starts empty, ``[batch, n, 0]``: all leaves are zero vectors.
             lengths: ``[batch]``, ints, m of each input; the leaves past the first m are zero vectors.
                 Or ``[batch, n]``, bools, which leaves hold the input; the others are zero vectors.
-            noise: what `draw_noise` returned.
+            noise: what `sample_noise` returned.
 
         Returns:
             ``nodes[batch, 2n, d]``.
@@ -208,7 +208,7 @@ class TreeMemory(keras.layers.Layer):
         return ops.concatenate(levels, axis=1)[0]
 
     def join_all(self, leaves, noise=()):
-        """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs, under `draw_noise`'s noise."""
+        """Build ``nodes[batch, 2n, d]`` over given ``leaves[batch, n, d]``: Θ(n) JOINs, with `noise`."""
         levels = [leaves]
         while levels[0].shape[1] > 1:
             pairs = ops.reshape(levels[0], (-1, levels[0].shape[1] // 2, 2 * self.node_width))
@@ -235,7 +235,7 @@ class TreeMemory(keras.layers.Layer):
             nodes: ``[batch, 2n, d]``.
             query: ``[batch, l]``.
             attention: ``"soft"`` or ``"hard"``.
-            noise: what `draw_noise` returned, for soft attention.
+            noise: what `sample_noise` returned, for soft attention.
 
         Returns:
             soft: ``p[batch, n]``, the product of the decisions' probabilities on the way to each leaf.
@@ -313,7 +313,7 @@ class TreeMemory(keras.layers.Layer):
             nodes: ``[batch, 2n, d]``.
             where: what `attend` returned.
             query: ``[batch, l]``.
-            noise: what `draw_noise` returned; only a soft write has it.
+            noise: what `sample_noise` returned; only a soft write has it.
 
         Returns:
             the new nodes, ``[batch, 2n, d]``.
@@ -334,9 +334,9 @@ class TreeMemory(keras.layers.Layer):
 
     def _write_hard(self, nodes, path, query):
         leaf = self.written(rows(nodes, path[:, -1:]), query)
-        return put_rows(nodes, path, self.climb(path, rows(nodes, siblings(path)), leaf))
+        return put_rows(nodes, path, self.update_path(path, rows(nodes, siblings(path)), leaf))
 
-    def climb(self, path, beside, leaf, noise=None):
+    def update_path(self, path, beside, leaf, noise=None):
         """JOIN again from a leaf that was written up to the root: log2 n JOINs.
 
         Args:

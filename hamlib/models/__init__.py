@@ -3,6 +3,16 @@
 from hamlib.models.baselines import EncoderDecoder
 from hamlib.models.engine import Online, check_fits, visits
 from hamlib.models.networks import HAM, RawHAM
-from hamlib.models.trial import Reinforce, Trial, roll
+from hamlib.models.policy_gradient import PolicyGradient, Reinforce, rollout
 
-__all__ = ["HAM", "EncoderDecoder", "Online", "RawHAM", "Reinforce", "Trial", "check_fits", "roll", "visits"]
+__all__ = [
+    "HAM",
+    "EncoderDecoder",
+    "Online",
+    "RawHAM",
+    "Reinforce",
+    "PolicyGradient",
+    "check_fits",
+    "rollout",
+    "visits",
+]

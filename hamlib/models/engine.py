@@ -110,8 +110,8 @@ class Online:
         memory, query = self.model.memory, operation[None]
         path = memory.descend(self._rows, query, tf.fill([1, self.n.bit_length() - 1], 0.5))
         leaf = self._rows(path[:, -1:])
-        answer, _, said = self.model.told(query, [], leaf[:, 0])
-        new = memory.climb(path, self._rows(siblings(path)), memory.written(leaf, said))
+        answer, _, said = self.model.controller_step(query, [], leaf[:, 0])
+        new = memory.update_path(path, self._rows(siblings(path)), memory.written(leaf, said))
         self.nodes.scatter_update(tf.IndexedSlices(new[0], path[0]))
         return answer[0], path[0]
 

@@ -14,9 +14,9 @@ OUTPUTS = ("symbols", "mlp")
 
 
 class _TreeModel(keras.Model):
-    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `walk`.
+    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `trace`.
 
-    A subclass says what is asked of the memory and what is made of what it reads: `ask` and `told`.
+    A subclass says what is asked of the memory and what is made of what it reads: `make_query` and `controller_step`.
     """
 
     accesses = 1
@@ -39,7 +39,7 @@ class _TreeModel(keras.Model):
         for aid in ("decoys", "places"):
             if aid in inputs and attention == "hard":
                 raise ValueError(f"attention: got 'hard' for a model that is given {aid}; expected 'soft'")
-        noise = self.memory.draw_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
+        noise = self.memory.sample_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
         queries, states = self._start(inputs, noise)
         if "skipped" in inputs:
             states = self._skip(inputs, queries[:, 0], states, noise)
@@ -76,7 +76,7 @@ class _TreeModel(keras.Model):
 
         return [memory.join_all(written(nodes[:, n:]), noise), *controller, *map(written, states[3:])]
 
-    def walk(self, inputs, attention="hard"):
+    def trace(self, inputs, attention="hard"):
         """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
 
         Args:
@@ -103,21 +103,21 @@ class _TreeModel(keras.Model):
         (nodes, *controller), memory, paths = states, self.memory, []
         controller, leaves = controller[: self.controller_states], controller[self.controller_states :]
         for number in range(self.accesses):
-            where = memory.attend(nodes, self.ask(query, controller, number), attention, noise)
+            where = memory.attend(nodes, self.make_query(query, controller, number), attention, noise)
             if place is not None:
                 where = ops.where(place[:, None] < 0, where, ops.one_hot(ops.cast(place, "int32"), where.shape[1]))
             if self.reads_symbols or leaves:
                 read = read_leaves(symbols if self.reads_symbols else leaves[0], where)
             else:
                 read = memory.read(nodes, where)
-            answer, controller, said = self.told(query, controller, read)
+            answer, controller, said = self.controller_step(query, controller, read)
             if memory.writable:
                 nodes = memory.write(nodes, where, said, noise)
                 leaves = [memory.write_leaves(true, where, said) for true in leaves]
             paths.append(where)
         return answer, [nodes, *controller, *leaves], paths
 
-    def ask(self, query, controller, number):
+    def make_query(self, query, controller, number):
         """Return ``[batch, l]``, what SEARCH sees in access ``number`` of a timestep.
 
         Args:
@@ -127,11 +127,11 @@ class _TreeModel(keras.Model):
         """
         raise NotImplementedError
 
-    def told(self, query, controller, read):
+    def controller_step(self, query, controller, read):
         """Return ``answer[batch, b]``, the controller's new states, and ``[batch, l]``, what WRITE sees.
 
         Args:
-            query, controller: as in `ask`.
+            query, controller: as in `make_query`.
             read: ``[batch, d]``, what the access read.
         """
         raise NotImplementedError
@@ -189,10 +189,10 @@ class RawHAM(_TreeModel):
     def reads_symbols(self):
         return self.output_mlp is None
 
-    def ask(self, query, controller, number):
+    def make_query(self, query, controller, number):
         return query
 
-    def told(self, query, controller, read):
+    def controller_step(self, query, controller, read):
         return self.output_mlp(read[:, None])[:, 0] if self.output_mlp else read, controller, query
 
 
@@ -257,10 +257,10 @@ class HAM(_TreeModel):
             nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
         return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0]), *leaves]
 
-    def ask(self, query, controller, number):
+    def make_query(self, query, controller, number):
         h = controller[0]
         return h if self.numbers is None else h + ops.take(self.numbers, number, axis=0)
 
-    def told(self, query, controller, read):
+    def controller_step(self, query, controller, read):
         h, controller = self.controller(read, controller)
         return self.output_layer(h), controller, h

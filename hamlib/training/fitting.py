@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import TreeMemory, preset
-from hamlib.models import HAM, EncoderDecoder, RawHAM, Reinforce, Trial
+from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
 from hamlib.recipes import get_recipe
 from hamlib.tasks import Structure, get_task, stream_seed
 from hamlib.training.runs import Checkpoints, forget_epochs, open_run
@@ -172,7 +172,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     answering = build(recipe)
     if recipe.start:
         answering.set_weights(begun.get_weights())
-    model = Trial(answering) if recipe.loss == "reinforce" else answering
+    model = PolicyGradient(answering) if recipe.loss == "reinforce" else answering
     compile_model(model, recipe, jit_compile)
     curriculum = Curriculum(recipe.sizes, recipe.threshold)
     checkpoints = Checkpoints(folder, model, curriculum)

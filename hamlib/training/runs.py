@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib.models import Trial
+from hamlib.models import PolicyGradient
 from hamlib.recipes import Recipe
 
 
@@ -31,7 +31,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(self, folder, model, curriculum):
         super().__init__()
         self.curriculum = curriculum
-        self.answering = model.answering if isinstance(model, Trial) else model
+        self.answering = model.answering if isinstance(model, PolicyGradient) else model
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
         self.best_n = tf.Variable(0, dtype=tf.int64)

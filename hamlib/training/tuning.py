@@ -12,7 +12,7 @@ from hamlib.training.fitting import train
 SPACE = {"learning_rate": (0.001, 0.01), "clip": [0.1, 1.0, 5.0]}
 
 
-def tune(recipe, folder, seed=0):
+def try_rates(recipe, folder, seed=0):
     """Try each learning rate of `recipes.RATES` in a quarter of a recipe's epochs, or go on with what is there.
 
     Args:
@@ -42,7 +42,7 @@ def suggest(recipe, trial):
     return dataclasses.replace(recipe.at_rate(rate), clip=clip)
 
 
-def search(recipe, folder, trials, seed=0):
+def tune(recipe, folder, trials, seed=0):
     """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
 
     Args:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 8. Learning by trial
 #
-# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/08_trial.ipynb)
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/08_reinforce.ipynb)
 #
 # Covers hard attention and how it is trained: Sec. 3.3 of the paper.
 #
@@ -26,7 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import draw_tree, show
-from hamlib.models import Trial
+from hamlib.models import PolicyGradient
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model, read_log, stream, train
@@ -149,14 +149,14 @@ show(*draw_entropy())
 # %% [markdown]
 # ## How does hamlib do it?
 #
-# `Trial(model)` draws paths in training and takes the most probable ones at any other time; the loss `Reinforce(discount,
+# `PolicyGradient(model)` draws paths in training and takes the most probable ones at any other time; the loss `Reinforce(discount,
 # entropy)` has the estimator as its gradient, and ordinary back-propagation goes through all that is not a decision.
 # Forward and back, an access touches 2 log₂ n + 1 nodes.
 #
 # We let a memory learn to pick the smallest of four, by trial, and beside it the same one with soft attention.
 
 # %%
-BY_TRIAL = dataclasses.replace(RECIPES["smallest-trial"], sizes=(4,), epochs=8)
+BY_TRIAL = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=8)
 SOFT = dataclasses.replace(BY_TRIAL, loss="mean_squared_error")
 
 
@@ -189,7 +189,7 @@ print("soft:                                         ", *(f"{error:.1%}" for err
 keras.utils.set_random_seed(0)
 after = build(BY_TRIAL)
 after.set_weights(soft.get_weights())
-finishing = Trial(after)
+finishing = PolicyGradient(after)
 compile_model(finishing, BY_TRIAL.at_rate(0.0003))
 task = get_task("smallest")
 batches = stream(task, 4, BY_TRIAL.batch_size, 0, 0, BY_TRIAL.lengths(4))
@@ -248,7 +248,7 @@ SOFT_STACK = dataclasses.replace(STACK, loss="binary_crossentropy")
 
 def milliseconds(recipe, n, steps=5):
     model = build(recipe)
-    model = Trial(model) if recipe.loss == "reinforce" else model
+    model = PolicyGradient(model) if recipe.loss == "reinforce" else model
     compile_model(model, recipe)
     batch = get_task("stack").examples(16, recipe.batch_size, 0, 0, leaves=n)
     model.train_on_batch(*batch)
@@ -267,9 +267,9 @@ for n in (32, 256):
 # each level, and a journal keeps what each access wrote; the way back goes through the same few nodes.
 # `python -m benchmarks trial` measures trees of 8 to 2,048 leaves.
 #
-# `python -m hamlib train smallest --recipe smallest-trial` picks the smallest of up to 32 by trial. The data structures of
+# `python -m hamlib train smallest --recipe smallest-reinforce` picks the smallest of up to 32 by trial. The data structures of
 # [chapter 7](07_structures.ipynb) are learned that way, with several paths for each input, and so is Reverse, with an LSTM:
-# `python -m hamlib train reverse --recipe reverse-trial`; its row of Table 1 stands in [chapter 6](06_algorithms.ipynb).
+# `python -m hamlib train reverse --recipe reverse-reinforce`; its row of Table 1 stands in [chapter 6](06_algorithms.ipynb).
 
 # %% [markdown]
 # ## Exercises

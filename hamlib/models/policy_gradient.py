@@ -1,7 +1,7 @@
-"""Learning by trial (Sec. 3.3): each path is drawn decision by decision, and REINFORCE makes better ones more likely.
+"""Learning with REINFORCE (Sec. 3.3): paths are sampled decision by decision, and better ones are made more likely.
 
-``Trial(model).compile(optimizer, Reinforce())`` and ``fit`` train any model with a tree. An access touches log2 n
-nodes on the way forward and back: what it writes is not put into a tree, but into a journal, where later ones find it.
+``PolicyGradient(model).compile(optimizer, Reinforce())`` and ``fit`` train any model with a tree. An access touches
+log2 n nodes on the way forward and back: what it writes is not put into a tree, but into a journal, where later ones find it.
 So a training step costs Θ(log n) for each access. Only growing a tree over an input takes Θ(n), once.
 """
 
@@ -12,7 +12,7 @@ from keras import ops
 from hamlib.memory import add_rows, rows, siblings
 
 
-def roll(model, inputs, thresholds, noise=None):
+def rollout(model, inputs, thresholds, noise=None):
     """Answer along paths that are drawn: at each decision right, where SEARCH is above a threshold.
 
     Args:
@@ -47,14 +47,14 @@ def roll(model, inputs, thresholds, noise=None):
         """One access, by its own neighbourhood alone: what is on its path, and beside it."""
         controller, weights = list(tensors[:parts]), tensors[parts:]
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
-            query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
+            query = model.make_query(asked[:, k // model.accesses], controller, k % model.accesses)
             on_path, beside = around[:, :height], around[:, height:]
             p = memory.search(on_path[:, :-1], query)[..., 0] if n > 1 else ops.zeros_like(query[:, :0])
             read = rows(symbols, path[:, -1:] - n)[:, 0] if model.reads_symbols else on_path[:, -1]
-            answer, controller, said = model.told(asked[:, k // model.accesses], controller, read)
+            answer, controller, said = model.controller_step(asked[:, k // model.accesses], controller, read)
             if memory.writable:
                 drawn = None if noise is None else noise[:, k]
-                on_path = memory.climb(path, beside, memory.written(on_path[:, -1:], said), drawn)
+                on_path = memory.update_path(path, beside, memory.written(on_path[:, -1:], said), drawn)
         return on_path, *controller, answer, p, query
 
     def draw(k, journal, paths, *tensors):
@@ -63,7 +63,7 @@ def roll(model, inputs, thresholds, noise=None):
 
         controller, weights = list(tensors[:parts]), tensors[parts:]
         with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
-            query = model.ask(asked[:, k // model.accesses], controller, k % model.accesses)
+            query = model.make_query(asked[:, k // model.accesses], controller, k % model.accesses)
             return memory.descend(look, query, thresholds[:, k])
 
     @tf.custom_gradient
@@ -113,7 +113,7 @@ def roll(model, inputs, thresholds, noise=None):
     return [ops.swapaxes(result, 0, 1) for result in results]
 
 
-class Trial(keras.Model):
+class PolicyGradient(keras.Model):
     """Trains a model by trial: its paths are drawn in training, and the most probable ones at any other time.
 
     Args:
@@ -150,8 +150,8 @@ class Trial(keras.Model):
         shape = (batch, steps * accesses, n.bit_length() - 1)
         thresholds = tf.random.stateless_uniform(shape, self.seeds.next(), alg="philox")
         memory = self.memory
-        noise = memory.join.draw_noise((*shape, memory.join_units)) if memory.writable and memory.join.seeds else None
-        answers, p, paths, queries = roll(self.answering, inputs, thresholds, noise)
+        noise = memory.join.sample_noise((*shape, memory.join_units)) if memory.writable and memory.join.seeds else None
+        answers, p, paths, queries = rollout(self.answering, inputs, thresholds, noise)
         p = ops.clip(p, 1e-6, 1 - 1e-6)
         decided = ops.where(paths[..., 1:] % 2 == 1, ops.log(p), ops.log(1 - p))
         entropy = -p * ops.log(p) - (1 - p) * ops.log(1 - p)
@@ -162,7 +162,7 @@ class Trial(keras.Model):
 
 
 class Reinforce(keras.losses.Loss):
-    """The loss whose gradient is the estimator of Sec. 3.3, for a `Trial`.
+    """The loss whose gradient is the estimator of Sec. 3.3, for a `PolicyGradient`.
 
     With r_k the bits of the answer after access k that are probably right, R_k = Σ_j γ^(j-k)·r_j over all j >= k, and
     b_k the baseline, it is, summed over a sequence::

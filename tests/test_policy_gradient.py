@@ -11,7 +11,7 @@ from test_memory import memory_of
 
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import put_rows, rows
-from hamlib.models import HAM, RawHAM, Reinforce, Trial, roll
+from hamlib.models import HAM, PolicyGradient, RawHAM, Reinforce, rollout
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import train
@@ -63,17 +63,17 @@ def join_again(memory, nodes, path, noise):
 
 
 def plainly(model, inputs, thresholds, noise=None):
-    """What `roll` returns, by the memory's own moves on the whole tree, for the tape to go back through."""
+    """What `rollout` returns, by the memory's own moves on the whole tree, for the tape to go back through."""
     queries, (nodes, *controller) = model._start(inputs, [])
     memory, answers, p, paths = model.memory, [], [], []
     for k in range(thresholds.shape[1]):
-        query = model.ask(queries[:, k // model.accesses], controller, k % model.accesses)
+        query = model.make_query(queries[:, k // model.accesses], controller, k % model.accesses)
         path = memory.sample(nodes, query, thresholds[:, k])
         p.append(memory.search(rows(nodes, path[:, :-1]), query)[..., 0])
         read = memory.read(nodes, path)
         if model.reads_symbols:
             read = rows(inputs["symbols"], path[:, -1:] - N)[:, 0]
-        answer, controller, said = model.told(queries[:, k // model.accesses], controller, read)
+        answer, controller, said = model.controller_step(queries[:, k // model.accesses], controller, read)
         nodes = memory.write(nodes, path, said)
         if noise is not None:
             nodes = join_again(memory, nodes, path, noise[:, k])
@@ -115,7 +115,7 @@ def test_gradients_along_a_path_are_those_of_the_whole_tree(name, jit_compile, n
         found = tape.gradient(total, [v.value for v in model.trainable_variables], unconnected_gradients="zero")
         return answers, p, paths, *map(tf.convert_to_tensor, found)
 
-    ours, plain = (tf.function(gradients, jit_compile=jit_compile)(run) for run in (roll, plainly))
+    ours, plain = (tf.function(gradients, jit_compile=jit_compile)(run) for run in (rollout, plainly))
     for mine, expected in zip(ours, plain, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-4, atol=1e-5)
     assert any(np.abs(np.asarray(gradient)).max() > 0.01 for gradient in ours[3:])
@@ -160,7 +160,7 @@ def test_the_estimator_is_right_in_the_mean(baseline, samples):
     """Its mean lies within the standard error of the gradient from all 16 paths, whatever the baseline."""
     model = ham()
     model.memory.join.noise.assign(0.0)  # `exact` has none
-    trial = Trial(model)
+    trial = PolicyGradient(model)
     trial.baseline.bias.assign([baseline])
     trial.baseline.kernel.assign(0 * trial.baseline.kernel)
     expected = exact(model, *batch(model, 16), alpha=0.1)
@@ -172,7 +172,7 @@ def test_the_estimator_is_right_in_the_mean(baseline, samples):
 
 def test_the_baseline_lowers_the_variance():
     model = ham()
-    trial = Trial(model)
+    trial = PolicyGradient(model)
     trial.baseline.kernel.assign(0 * trial.baseline.kernel)
     inputs, targets = batch(model, 500)
     answers = np.asarray(trial(inputs, training=True))[..., :2]
@@ -186,7 +186,7 @@ def test_the_baseline_lowers_the_variance():
 
 def test_the_baseline_learns_the_mean_return():
     model = ham()
-    trial, loss = Trial(model), Reinforce(discount=1.0)
+    trial, loss = PolicyGradient(model), Reinforce(discount=1.0)
     inputs, targets = batch(model, 500)
     optimizer = keras.optimizers.Adam(0.1)
 
@@ -230,7 +230,7 @@ def test_returns_beside_the_others():
 def test_at_any_other_time_the_most_probable_path():
     model = ham()
     inputs, _ = batch(model, 3)
-    np.testing.assert_array_equal(Trial(model)(inputs), model(inputs, attention="hard"))
+    np.testing.assert_array_equal(PolicyGradient(model)(inputs), model(inputs, attention="hard"))
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_bad_arguments(arguments, message):
 
 def test_the_smallest_of_four_by_trial(tmp_path):
     """A minute of training from scratch finds the smallest of 4 in at least 95%."""
-    recipe = dataclasses.replace(RECIPES["smallest-trial"], sizes=(4,), epochs=12)
+    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=12)
     model, _ = train(recipe, tmp_path, verbose=0)
     assert isinstance(model, RawHAM)
     assert wrong_rate(model, get_task("smallest"), 4, 2000).right > 95
@@ -259,7 +259,7 @@ def test_the_smallest_of_four_by_trial(tmp_path):
 
 def test_a_stopped_run_goes_on_as_if_it_never_had_been(tmp_path):
     """The draws of paths, the baseline and α go on too."""
-    recipe = dataclasses.replace(RECIPES["smallest-trial"], sizes=(4,), epochs=3, steps=20, validation_steps=1)
+    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=3, steps=20, validation_steps=1)
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
