@@ -188,7 +188,7 @@ def compare_learning(task, seeds=(0, 1, 2)):
 def accesses_of(model, n, count):
     """A function that makes so many hard accesses, attend, read and write, to a tree of n leaves, batch 1."""
     symbols = tf.cast(tf.random.uniform([1, n, 10], 0, 2, tf.int32), tf.float32)
-    _, state = model.start({"symbols": symbols, "lengths": tf.constant([n])})
+    state = model.start({"symbols": symbols, "lengths": tf.constant([n])})
     queries = tf.zeros([1, count, 0])
     advance = tf.function(model.advance, jit_compile=True)
     return lambda: advance(symbols, queries, state, count, "hard").answers.numpy()

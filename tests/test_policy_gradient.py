@@ -64,7 +64,7 @@ def join_again(memory, nodes, path, noise):
 
 def plainly(model, inputs, thresholds, noise=None):
     """What `rollout` returns, by the memory's own moves on the whole tree, for the tape to go back through."""
-    queries, (nodes, controller, _) = model.start(inputs)
+    queries, (nodes, controller, _) = model.asked(inputs), model.start(inputs)
     memory, answers, p, paths = model.memory, [], [], []
     for k in range(thresholds.shape[1]):
         query = model.make_query(queries[:, k // model.accesses], controller, k % model.accesses)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from hamlib.memory import check_attention
 from hamlib.tasks import stream_seed
 
+AT_ONCE = 2500  # Sec. 4.1
 NODES_AT_ONCE = 2**18  # of all trees in a batch: what fits the caches of a laptop
 
 
@@ -58,11 +59,13 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     if isinstance(examples, bool) or not isinstance(examples, (int, np.integer)) or examples < 1:
         raise ValueError(f"examples: got {examples!r}; expected a positive integer")
     test_seed = stream_seed(seed, "test")
-    batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
+    # The sampling is compiled for each size of a batch, and that is never given back: so a few sizes for all counts.
+    batch = int(min(AT_ONCE * math.ceil(examples / AT_ONCE), max(1, NODES_AT_ONCE // (2 * max(1, n)))))
     task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
 
     wrong = []
     for step in range(math.ceil(examples / batch)):
-        inputs, targets = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
+        batch_of = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
+        inputs, targets = tf.nest.map_structure(lambda value: value[: examples - step * batch], batch_of)  # noqa: B023
         wrong.append(np.asarray(task.wrong(targets, model.respond(inputs, attention))))
-    return Rate(int(np.concatenate(wrong)[:examples].sum()), int(examples))
+    return Rate(int(np.concatenate(wrong).sum()), int(examples))

@@ -87,7 +87,7 @@ class Access(NamedTuple):
     answer: Any  # [batch, b], the probability that each bit is 1
 
 
-def access_along(model, path, nodes, query, controller, symbols, noise=None):
+def access_along(model, path, nodes, query, controller, symbols, noise=None, levels=None):
     """Read the end of a path, let the controller step, write, and JOIN along the path: the access but for `attend`.
 
     Args:
@@ -98,25 +98,28 @@ def access_along(model, path, nodes, query, controller, symbols, noise=None):
         controller: the controller's states.
         symbols: ``[batch, n, b]``, the input.
         noise: ``[batch, log2 n, units]``, added in each JOIN before its activation; None for none.
+        levels: log2 n, a tensor, where it is less than the path has room for; None where the path is full.
 
     Returns:
         an `Access`.
     """
     memory, height = model.memory, path.shape[1]
     on_path, beside = nodes[:, :height], nodes[:, height:]
-    leaf = on_path[:, -1:]
-    read = rows(symbols, path[:, -1:] - symbols.shape[1]) if model.reads_symbols else leaf
+    depth = height - 1 if levels is None else levels
+    leaf = ops.take(on_path, depth, axis=1)[:, None]
+    place = ops.take(path, depth, axis=1)[:, None] - ops.left_shift(1, depth)
+    read = rows(symbols, place) if model.reads_symbols else leaf
     answer, controller, state = model.controller_step(query, controller, read[:, 0])
     if memory.writable:
-        on_path = memory.update_path(path, beside, memory.written(leaf, state), noise)
+        on_path = memory.update_path(path, beside, memory.written(leaf, state), noise, levels)
     return Access(on_path, controller, answer)
 
 
-def hard_access(model, store, query, controller, number, symbols, thresholds=0.5, noise=None):
+def hard_access(model, store, query, controller, number, symbols, thresholds=0.5, noise=None, levels=None):
     """One access along one path (Sec. 3.2): log2 n nodes on the way down, log2 n on the way up.
 
     Args:
-        model, query, controller, symbols, noise: as in `access_along`.
+        model, query, controller, symbols, noise, levels: as in `access_along`.
         store: where the nodes lie.
         number: which of the η accesses of an output symbol it is, from 0.
         thresholds: ``[batch, log2 n]``, or one number: where SEARCH is above it, the path goes right.
@@ -124,10 +127,10 @@ def hard_access(model, store, query, controller, number, symbols, thresholds=0.5
     Returns:
         the store after it, ``path[batch, log2 n + 1]`` and an `Access`.
     """
-    asked, levels = model.make_query(query, controller, number), symbols.shape[1].bit_length() - 1
-    thresholds = ops.broadcast_to(thresholds, (ops.shape(asked)[0], levels))
-    path = model.memory.descend(lambda index, _: store.look(index), asked, thresholds)
-    made = access_along(model, path, store.look(around(path)), query, controller, symbols, noise)
+    asked, most = model.make_query(query, controller, number), symbols.shape[1].bit_length() - 1
+    thresholds = ops.broadcast_to(thresholds, (ops.shape(asked)[0], most))
+    path = model.memory.descend(store.look, asked, thresholds, levels)
+    made = access_along(model, path, store.look(around(path)), query, controller, symbols, noise, levels)
     return (store.update(path, made.values) if model.memory.writable else store), path, made
 
 

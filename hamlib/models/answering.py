@@ -1,5 +1,6 @@
 """How a trained model answers: compiled loops that belong to the model, of few shapes, over any number of symbols."""
 
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ from hamlib.models.access import repeat
 
 NODES_AT_ONCE = 2**18  # of all trees of a slice: what fits the caches of a laptop
 BATCHES = (1, 16, 256)  # how many inputs a slice holds: a batch is filled up to one of them, or cut into several
-LONGEST = 1024  # output symbols in one loop; fewer are filled up to a power of two
+LONGEST = 256  # output symbols in one loop; fewer, but for a single one, are filled up
+SMALL = 256  # leaves: hard, all trees up to this size go through one compiled loop
 
 
 def check_fits(n, batch, node_width):
@@ -41,14 +43,15 @@ class Visit(NamedTuple):
 class Answering:
     """The half of a model with a tree that answers and learns nothing.
 
-    Two functions are compiled for each shape, `start` and `advance`, and belong to the model. Shapes are few: slices
-    hold one of `BATCHES` inputs, trees and loops a power of two.
+    What is compiled belongs to the model. A compiled loop takes seconds, and some 40 MB that TensorFlow never gives
+    back, so shapes are few: slices hold one of `BATCHES` inputs, loops `LONGEST` symbols, and small trees share
+    their shape. What touches all nodes, `start` and soft attention, is a graph for each n instead.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self._start_compiled = tf.function(self.start, jit_compile=True, autograph=False)
-        self._advance_compiled = tf.function(self.advance, jit_compile=True, autograph=False)
+        self._advance_hard = tf.function(self.advance, jit_compile=True, autograph=False)
+        self._graphs = {}  # for each n, so not more than there are powers of two
 
     def respond(self, inputs, attention="hard"):
         """Answer as a call does, without a gradient: slice by slice, compiled; inside a graph, as a part of it.
@@ -60,18 +63,19 @@ class Answering:
             ``answers[batch, T, b]``, the probability that each bit is 1.
         """
         if not tf.executing_eagerly():
-            queries, state = self.start(inputs)
+            queries, state = self.asked(inputs), self.start(inputs)
             count = queries.shape[1] or tf.shape(queries)[1]
             symbols = tf.convert_to_tensor(inputs["symbols"])
             return self.advance(symbols, queries, state, count, attention, placed="places" in inputs).answers
         inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
         batch, n = inputs["symbols"].shape[:2]
         size = _slice_size(batch, check_power_of_two(n))
+        inputs = {name: _fill(value, math.ceil(batch / size) * size) for name, value in inputs.items()}
         answers = []
         for first in range(0, batch, size):
             part = {name: value[first : first + size] for name, value in inputs.items()}
             answers.append(tf.concat([visit.answers for visit in self.visits(part, attention)], axis=1))
-        return tf.concat(answers, axis=0)
+        return tf.concat(answers, axis=0)[:batch]
 
     def visits(self, inputs, attention="hard", chunk=LONGEST, watched=False):
         """Make output symbols one after the other, in compiled loops of at most ``chunk``.
@@ -93,32 +97,52 @@ class Answering:
         if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
             raise ValueError(f"chunk: got {chunk!r}; expected a positive integer")
         batch, n = inputs["symbols"].shape[:2]
-        size = max(batch, _slice_size(batch, check_power_of_two(n)))
+        size = min((size for size in BATCHES if size >= batch), default=batch)
+        size = size if size * 2 * check_power_of_two(n) <= NODES_AT_ONCE else batch
         check_fits(n, size, self.memory.node_width)
         inputs = {name: _fill(tf.convert_to_tensor(value), size) for name, value in inputs.items()}
-        queries, state = self._start_compiled(inputs)
+        queries, state = self.asked(inputs), self._start(inputs, n)
+        symbols, levels, room = inputs["symbols"], None, n
+        if attention == "hard":
+            advance, levels = self._advance_hard, tf.constant(n.bit_length() - 1)
+            room = max(n, SMALL)
+            symbols, state = _fill(symbols, room, axis=1), state._replace(nodes=_fill(state.nodes, 2 * room, axis=1))
+        else:
+            function = tf.function(self.advance, autograph=False, reduce_retracing=True)
+            advance = self._graphs.setdefault(n, function)
         steps = queries.shape[1]
         for first in range(0, steps, chunk):
             count = min(chunk, steps - first)
-            most = min(chunk, 1 << (count - 1).bit_length())
-            asked = _fill(queries[:, first : first + count], most, axis=1)
-            after = self._advance_compiled(
-                inputs["symbols"], asked, state, tf.constant(count), attention, watched, "places" in inputs
-            )
-            before = tf.nest.map_structure(lambda value: value[:batch], state) if watched else None
-            yield Visit(before, after.where[:batch, :count] if watched else None, after.answers[:batch, :count])
+            asked = _fill(queries[:, first : first + count], chunk if self.memory.writable else 1, axis=1)
+            after = advance(symbols, asked, state, tf.constant(count), attention, watched, "places" in inputs, levels)
+            before = where = None
+            if watched:
+                before = tf.nest.map_structure(lambda value: value[:batch], state)
+                before = before._replace(nodes=before.nodes[:, : 2 * n])
+                where = after.where[:batch, :count, :, : n.bit_length() if attention == "hard" else n]
+            yield Visit(before, where, after.answers[:batch, :count])
             state = after.state
 
-    def advance(self, symbols, queries, state, count, attention, watched=False, placed=False):
+    def _start(self, inputs, n):
+        """`start`, as one graph for all batches of inputs of a kind."""
+        inputs = {name: value for name, value in inputs.items() if name not in ("queries", "places")}
+        kind = n, *inputs
+        if kind not in self._graphs:
+            specs = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in inputs.items()}
+            self._graphs[kind] = tf.function(lambda inputs: self.start(inputs), [specs], autograph=False)
+        return self._graphs[kind](inputs)
+
+    def advance(self, symbols, queries, state, count, attention, watched=False, placed=False, levels=None):
         """Make ``count`` output symbols in one loop: the one loop behind all that answers.
 
         Args:
-            symbols: ``[batch, n, b]``.
+            symbols: ``[batch, n, b]``, where n may be more leaves than the trees have.
             queries: ``[batch, k, ...]``, of which the first ``count`` are asked.
             state: the `State` before them.
             count: a tensor or an int.
             attention, watched: as in `visits`.
             placed: as in `soft_step`.
+            levels: as in `hard_step`.
 
         Returns:
             a `Visit` of k output symbols, from ``count`` on zeros.
@@ -127,7 +151,7 @@ class Answering:
 
         def step(k, state):
             if attention == "hard":
-                state, where, answer = self.hard_step(state, queries[:, k], symbols)
+                state, where, answer = self.hard_step(state, queries[:, k], symbols, levels)
             else:
                 state, where, answer = self.soft_step(state, queries[:, k], symbols, placed=placed)
             return state, [answer, where][: 1 + watched]
@@ -182,9 +206,8 @@ class Answering:
 
 
 def _slice_size(batch, n):
-    """How many inputs go through a compiled loop at once: the next of `BATCHES`, as far as the caches reach."""
-    fits = [size for size in BATCHES if size * 2 * n <= NODES_AT_ONCE] or [1]
-    return min((size for size in fits if size >= batch), default=fits[-1])
+    """How many inputs go through a loop at once: one of `BATCHES`, as far as caches reach, at least half full."""
+    return max(size for size in BATCHES if size == 1 or size * 2 * n <= NODES_AT_ONCE and size <= 2 * batch)
 
 
 def _fill(values, size, axis=0):

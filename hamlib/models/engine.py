@@ -24,7 +24,7 @@ class Online:
     def __init__(self, model, n):
         check_fits(check_power_of_two(n), 1, model.memory.node_width)
         self.model, self.n = model, n
-        _, state = model.start({"symbols": tf.zeros([1, n, 0]), "lengths": tf.zeros([1], tf.int32)})
+        state = model.start({"symbols": tf.zeros([1, n, 0]), "lengths": tf.zeros([1], tf.int32)})
         self.nodes = tf.Variable(state.nodes[0], trainable=False)
         # One shape for ever: called as a concrete function, it skips half of the cost of a call.
         operation = tf.TensorSpec([model.memory.query_width])

@@ -55,7 +55,7 @@ class _TreeModel(Answering, ManySteps, keras.Model):
         if attention == "hard":
             return self.respond(inputs)
         noise = self.memory.sample_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
-        queries, state = self.start(inputs, noise)
+        queries, state = self.asked(inputs), self.start(inputs, noise)
 
         def step(query, states, constants):
             symbols, *noise = constants
@@ -67,19 +67,24 @@ class _TreeModel(Answering, ManySteps, keras.Model):
         variables = self.trainable_variables if training else None
         return recurrent(step, queries, tf.nest.flatten(state), constants, variables)
 
+    def asked(self, inputs):
+        """Return ``queries[batch, T, k]`` of a call, with the places as a last column where there are some."""
+        # T = 1 and nothing asked, where nothing is said
+        queries = ops.convert_to_tensor(inputs["queries"] if "queries" in inputs else inputs["symbols"][:, :1, :0])
+        if "places" not in inputs:
+            return queries
+        return ops.concatenate([queries, ops.cast(inputs["places"], "float32")[..., None]], axis=2)
+
     def start(self, inputs, noise=()):
-        """Return ``queries[batch, T, k]``, with the places as a last column if there are, and the first `State`.
+        """Return the `State` before the first output symbol that is asked.
 
         Args:
             inputs: as in a call.
             noise: what `TreeMemory.sample_noise` returned.
         """
         nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
-        queries = inputs.get("queries", nodes[:, :1, :0])  # T = 1 and nothing asked, where nothing is said
-        if "places" in inputs:
-            queries = ops.concatenate([queries, ops.cast(inputs["places"], "float32")[..., None]], axis=2)
         state = self.begin(State(nodes), inputs, noise)
-        return queries, self._skip(inputs, state, noise) if "skipped" in inputs else state
+        return self._skip(inputs, state, noise) if "skipped" in inputs else state
 
     def begin(self, state, inputs, noise):
         """Return the first state, with the controller's states."""
@@ -111,20 +116,21 @@ class _TreeModel(Answering, ManySteps, keras.Model):
         nodes = memory.join_all(written(state.nodes[:, n:]), noise)
         return State(nodes, after.controller, tuple(map(written, state.leaves)))
 
-    def hard_step(self, state, query, symbols):
+    def hard_step(self, state, query, symbols, levels=None):
         """Make one output symbol along η paths.
 
         Args:
             state: a `State`.
             query: ``[batch, k]``, what is asked from outside.
             symbols: ``[batch, n, b]``.
+            levels: as in `access_along`: the trees may be smaller than there is room for.
 
         Returns:
             the `State` after it, ``paths[batch, η, log2 n + 1]`` and ``answer[batch, b]``.
         """
         store, controller, paths, query = Nodes(state.nodes), state.controller, [], self.widen(query)
         for number in range(self.accesses):
-            store, path, made = hard_access(self, store, query, controller, number, symbols)
+            store, path, made = hard_access(self, store, query, controller, number, symbols, levels=levels)
             controller = made.controller
             paths.append(path)
         return State(store.nodes, controller), ops.stack(paths, axis=1), made.answer

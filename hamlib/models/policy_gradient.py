@@ -31,7 +31,7 @@ def rollout(model, inputs, thresholds, noise=None):
         probability of going right at each decision; ``paths[batch, K, log2 n + 1]``; and ``queries[batch, K, l]``,
         which SEARCH saw. Gradients flow through the first two, to all that is not a decision.
     """
-    queries, (nodes, state, _) = model.start(inputs)
+    queries, (nodes, state, _) = model.asked(inputs), model.start(inputs)
     loops = _Rollout(model, inputs["symbols"], queries, thresholds, noise)
     first = ops.tile(loops.memory.empty(loops.n)[None], (loops.batch, 1, 1)) if loops.starts_empty else nodes
 
