@@ -285,7 +285,7 @@ print(table_text(rows))
 # curriculum, steps and seed.
 
 # %% tags=["slow"]
-PRESETS["book-relu"] = preset("book") | dict(node_activation="relu", join_noise=0.0)
+PRESETS["book-relu"] = preset("book") | dict(node="relu-normalised", noise={})
 drifting = train_here(dataclasses.replace(full, **SHORT, memory="book-relu"), "drifting")
 workshop.cleanup()
 rows.insert(-1, row("curriculum + ReLU nodes, live", drifting))
