@@ -238,7 +238,7 @@ print("wrong at the root (%):", goes_right(plain))
 # %%
 full = RECIPES["smallest"]
 print("sizes:", full.sizes, "  mixed lengths:", full.mixed, "  memory:", full.memory)
-print("memory:", preset(full.memory))
+print("memory:", full.memory)
 
 # %% [markdown]
 # We run it, much shortened, with a faster learning rate that falls sooner. The curriculum moves on when the validation

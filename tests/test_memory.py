@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hamlib.memory import PRESETS, TreeMemory, check_power_of_two, preset, read_leaves
+from hamlib.memory import PRESETS, TreeMemory, check_power_of_two, preset, read_leaves, spell_out
 from hamlib.models import RawHAM
 
 SIZES = (1, 2, 8, 16)
@@ -273,6 +273,16 @@ def test_the_number_of_weights_is_the_papers():
     """2016 code: EMBED b·d, JOIN 2d·d, both without bias; SEARCH d + l, and one bias."""
     memory = TreeMemory(10, **preset("2016"), write=None)
     assert memory.count_params() == 10 * 20 + 40 * 20 + (20 + 20) + 1
+
+
+def test_a_preset_spelled_out_is_the_same_memory():
+    """Every argument is named, so that what a run keeps does not depend on what is the default later."""
+    for name in PRESETS:
+        whole, config = spell_out(name), TreeMemory(3, **preset(name)).get_config()
+        assert TreeMemory(3, **whole).get_config() | {"name": ""} == config | {"name": ""}
+        assert set(whole) == set(config) - {"name", "dtype", "trainable", "symbol_width"}
+    with pytest.raises(ValueError, match="memory: got {'depth': 3}; expected a preset, or a mapping with some of"):
+        spell_out({"depth": 3})
 
 
 def test_config_round_trip():

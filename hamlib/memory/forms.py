@@ -18,6 +18,19 @@ WRITES = {
     "replace-saturating": dict(activation="hard_tanh"),
 }
 
+PARTS = ("embed", "join", "search", "write")
+# What `TreeMemory` takes where nothing is said.
+DEFAULTS = dict(
+    node_width=32,
+    query_width=32,
+    node="saturating",
+    join="new",
+    write="highway",
+    hidden={"join": 64},
+    noise={},
+    marks=3,
+)
+
 PRESETS = {
     # The 2016 code: one layer each, EMBED and JOIN without bias; d = 20.
     "2016": dict(node_width=20, query_width=20, node="relu-unbiased", hidden={}),
@@ -69,6 +82,24 @@ def preset(name):
     if name not in PRESETS:
         raise ValueError(f"preset: unknown {name!r}; known: {', '.join(PRESETS)}")
     return {key: dict(value) if isinstance(value, dict) else value for key, value in PRESETS[name].items()}
+
+
+def spell_out(memory):
+    """Return all `TreeMemory` arguments but b, defaults too: what a run keeps, whatever a name will stand for later.
+
+    Args:
+        memory: the name of a preset, or some of the arguments.
+
+    Raises:
+        ValueError: an unknown name or argument, or forms that do not go together.
+    """
+    arguments = preset(memory) if isinstance(memory, str) else memory
+    if not isinstance(arguments, dict) or set(arguments) - set(DEFAULTS):
+        raise ValueError(f"memory: got {memory!r}; expected a preset, or a mapping with some of {', '.join(DEFAULTS)}")
+    arguments = DEFAULTS | arguments
+    check_forms(arguments["node"], arguments["join"], arguments["write"])
+    hidden = check_parts("hidden", arguments["hidden"], PARTS, int)
+    return arguments | dict(hidden=hidden, noise=check_parts("noise", arguments["noise"], PARTS[:3], float))
 
 
 def check_forms(node, join, write):

@@ -4,12 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from hamlib.memory.forms import JOINS, NODES, WRITES, check_forms, check_parts
+from hamlib.memory.forms import DEFAULTS, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
 from hamlib.memory.mlp import MLP
 from hamlib.memory.nodes import is_path, put_rows, read_leaves, rows, siblings
 
 ATTENTIONS = ("soft", "hard")
-PARTS = ("embed", "join", "search", "write")
 
 
 def check_attention(attention):
@@ -82,14 +81,14 @@ class TreeMemory(keras.layers.Layer):
     def __init__(
         self,
         symbol_width,
-        node_width=32,
-        query_width=32,
-        node="saturating",
-        join="new",
-        write="highway",
+        node_width=DEFAULTS["node_width"],
+        query_width=DEFAULTS["query_width"],
+        node=DEFAULTS["node"],
+        join=DEFAULTS["join"],
+        write=DEFAULTS["write"],
         hidden=None,
         noise=None,
-        marks=3,
+        marks=DEFAULTS["marks"],
         **kwargs,
     ):
         widths = dict(symbol_width=symbol_width, node_width=node_width, query_width=query_width, marks=marks)
@@ -99,7 +98,7 @@ class TreeMemory(keras.layers.Layer):
         check_forms(node, join, write)
         if join == "carry" and marks >= node_width:
             raise ValueError(f"marks: got {marks}; expected fewer than node_width = {node_width}")
-        hidden = check_parts("hidden", {"join": 64} if hidden is None else hidden, PARTS, int)
+        hidden = check_parts("hidden", DEFAULTS["hidden"] if hidden is None else hidden, PARTS, int)
         noise = check_parts("noise", {} if noise is None else noise, PARTS[:3], float)
         super().__init__(**kwargs)
         self.config = widths | dict(node=node, join=join, write=write, hidden=hidden, noise=noise)

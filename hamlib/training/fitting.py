@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import TreeMemory, preset
+from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
 from hamlib.recipes import get_recipe
 from hamlib.tasks import Structure, get_task, stream_seed
@@ -21,8 +21,8 @@ def build(recipe):
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     if isinstance(task, Structure):  # the operation asks
         widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
-        return RawHAM(TreeMemory(**preset(recipe.memory) | widths), output="mlp")
-    arguments = preset(recipe.memory) | ({} if task.writes else {"write": None})
+        return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
+    arguments = recipe.memory | ({} if task.writes else {"write": None})
     memory = TreeMemory(task.symbol_width, **arguments)
     return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
 
