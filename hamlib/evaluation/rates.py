@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_attention
+from hamlib.models import check_fits
 from hamlib.tasks import stream_seed
 
 NODES_AT_ONCE = 2**18  # of all trees in a batch: what fits the caches of a laptop
@@ -36,7 +37,7 @@ class Rate:
         return f"{self.right:.2f}% right ({self.wrong} of {self.examples:,} wrong; 95% interval {low:.2f}-{high:.2f}%)"
 
 
-def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=None):
+def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=None, watch=None):
     """Count the sequences of fresh test examples that a model answers wrongly.
 
     Args:
@@ -47,12 +48,13 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
         seed: of the test examples; no training run ever sees them.
         attention: ``"soft"`` or ``"hard"``.
         lengths: as in `hamlib.tasks.Task.examples`; None for inputs that fill the tree.
+        watch: called with the number of examples that are done, again and again; None for nothing.
 
     Returns:
         a `Rate`.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range, or trees that need more memory than there is.
     """
     check_attention(attention)
     if isinstance(examples, bool) or not isinstance(examples, (int, np.integer)) or examples < 1:
@@ -60,9 +62,13 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     test_seed = stream_seed(seed, "test")
     batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
     task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
+    if memory := getattr(model, "memory", None):
+        check_fits(n, batch, memory.node_width)
 
     wrong = []
     for step in range(math.ceil(examples / batch)):
         inputs, targets = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
         wrong.append(np.asarray(task.wrong(targets, model.respond(inputs, attention))))
+        if watch:
+            watch(min(int(examples), (step + 1) * batch))
     return Rate(int(np.concatenate(wrong)[:examples].sum()), int(examples))
