@@ -5,11 +5,11 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import check_attention
-from hamlib.models.loop import recurrent
+from hamlib.models.loop import ManySteps, recurrent
 
 
 @keras.saving.register_keras_serializable("hamlib")
-class EncoderDecoder(keras.Model):
+class EncoderDecoder(ManySteps, keras.Model):
     """The models without a tree of Table 1: an encoder-decoder LSTM, or an LSTM with additive attention.
 
     * LSTM (Sutskever et al. 2014): one LSTM reads the symbols; its last state is the first of another, which answers.

@@ -1,8 +1,36 @@
-"""The loop over the output symbols in training, as a Keras RNN."""
+"""The loops of training: over the output symbols, as a Keras RNN, and over the steps."""
 
 import keras
 import tensorflow as tf
 from keras import ops
+
+
+class ManySteps:
+    """The part of a Keras model that takes several batches in one compiled loop: Keras costs time for each call.
+
+    ``fit`` is given datasets of stacked batches (``dataset.batch(k, True)``); one "step" on them is then k steps.
+    """
+
+    def train_step(self, data):
+        """Train on a batch, or on each of those that are stacked, ``lengths[k, batch]``, in their order."""
+        return self._each(super().train_step, data)
+
+    def test_step(self, data):
+        """Judge a batch, or each of those that are stacked."""
+        return self._each(super().test_step, data)
+
+    def _each(self, step, data):
+        lengths = data[0]["lengths"]
+        if lengths.shape.rank == 1:
+            return step(data)
+        steps = lengths.shape[0]
+
+        def body(k):
+            step(tf.nest.map_structure(lambda value: value[k], data))
+            return (k + 1,)
+
+        tf.while_loop(lambda k: k < steps, body, (tf.constant(0),), maximum_iterations=steps, parallel_iterations=1)
+        return self.get_metrics_result()
 
 
 class _Step(keras.layers.Layer):

@@ -13,7 +13,7 @@ from keras import ops
 from hamlib.memory import MLP, TreeMemory, check_attention, read_leaves
 from hamlib.models.access import Nodes, hard_access, repeat
 from hamlib.models.answering import Answering
-from hamlib.models.loop import recurrent
+from hamlib.models.loop import ManySteps, recurrent
 
 OUTPUTS = ("symbols", "mlp")
 
@@ -26,7 +26,7 @@ class State(NamedTuple):
     leaves: tuple = ()  # with decoys: [batch, n, d], what is read and written, while `nodes` are searched
 
 
-class _TreeModel(Answering, keras.Model):
+class _TreeModel(Answering, ManySteps, keras.Model):
     """What `RawHAM` and `HAM` share: a memory, and T output symbols one after the other.
 
     A subclass says what is asked of the memory and what is made of what it reads: `make_query` and `controller_step`.

@@ -14,6 +14,7 @@ from keras import ops
 
 from hamlib.memory import add_rows, rows
 from hamlib.models.access import Journal, access_along, around, hard_access
+from hamlib.models.loop import ManySteps
 
 
 def rollout(model, inputs, thresholds, noise=None):
@@ -167,7 +168,7 @@ class _Rollout:
         return journal[:, :start], *controller, *weights
 
 
-class PolicyGradient(keras.Model):
+class PolicyGradient(ManySteps, keras.Model):
     """Trains a model with REINFORCE: its paths are sampled in training, and the most probable ones at any other time.
 
     Args:

@@ -55,7 +55,6 @@ def compile_model(model, recipe, jit_compile=True):
         Reinforce(recipe.discount, recipe.entropy[0], recipe.samples) if recipe.loss == "reinforce" else loss,
         metrics=[wrong],
         jit_compile=jit_compile,
-        steps_per_execution=max(1, recipe.steps // 10),  # ten calls an epoch: Keras costs time for each
     )
     model.optimizer.build(model.trainable_variables)
 
@@ -148,6 +147,11 @@ class FallingEntropy(keras.callbacks.Callback):
         self.model.loss.alpha.assign(first * fallen)
 
 
+def _most_together(steps):
+    """How many of so many steps are made in one compiled loop (`ManySteps`): the most that divides them, up to 100."""
+    return max(k for k in range(1, 101) if steps % k == 0)
+
+
 def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
     """Train a recipe in a folder, or go on with the run that is there.
 
@@ -204,6 +208,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
         *callbacks,
     ]
+    together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         n, lesson = curriculum.n, recipe.lesson(curriculum.n, epoch)
@@ -211,12 +216,12 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
-                batches("train", *lesson, first_step=int(model.optimizer.iterations)),
+                batches("train", *lesson, first_step=int(model.optimizer.iterations)).batch(together, True),
                 epochs=epoch + 1 if recipe.lessons else recipe.epochs,
                 initial_epoch=epoch,
-                steps_per_epoch=recipe.steps,
-                validation_data=batches("validation", *recipe.whole(n)),
-                validation_steps=recipe.validation_steps,
+                steps_per_epoch=recipe.steps // together,
+                validation_data=batches("validation", *recipe.whole(n)).batch(judged, True),
+                validation_steps=recipe.validation_steps // judged,
                 shuffle=False,
                 verbose=verbose,
                 callbacks=watching,
