@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,7 +20,18 @@ from hamlib.models import check_fits
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
 
-SIZES = (8, 16, 32, 64, 128, 256, 1024)
+EXAMPLES = {
+    "train": "ham train sort --set epochs=20 learning_rate=0.002,0.0001 --seed 3\n"
+    "  ham train smallest --n 8 --folder runs/eight\n"
+    "  ham train smallest --n 32 --start runs/eight        (the 2016 code's naive curriculum)",
+    "evaluate": "ham evaluate sort --n 32 128 --examples 500 --lengths 1 32",
+    "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536",
+    "tune": "ham tune sort --trials 10 --epochs 20",
+    "table": "ham table sort --markdown",
+    "prove": "ham prove sort",
+    "tasks": "ham tasks",
+    "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1",
+}
 
 
 def main(arguments=None):
@@ -43,7 +55,13 @@ def _parser():
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name, run, text):
-        added = commands.add_parser(name, help=text, description=text)
+        added = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=f"for example:\n  {EXAMPLES[name]}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         added.set_defaults(run=run)
         return added
 
@@ -54,13 +72,16 @@ def _parser():
         help=f"one of: {', '.join(RECIPES)} (default: TASK; of smallest: smallest-2016)",
     )
     train.add_argument("--full", action="store_true", help="the recipe of the shipped model: --recipe TASK")
+    train.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="fields of the recipe to change")
+    train.add_argument("--n", type=int, help="inputs of this one size only, a power of two, without lessons")
+    train.add_argument("--start", metavar="NAME|FOLDER", help="begin with the weights of this recipe, or of this run")
     train.add_argument("--seed", type=int, default=0, help="of the first weights and the examples (default: 0)")
-    train.add_argument("--folder", type=Path, help="home of the run (default: runs/RECIPE-seedSEED)")
+    train.add_argument("--folder", type=Path, help="home of the run (default: runs/RECIPE-CHANGES-seedSEED)")
     train.add_argument("--no-xla", action="store_true", help="do not compile the training step (slower)")
 
     evaluate = command("evaluate", _evaluate, "Count the wrong answers of a trained model on fresh examples.")
     evaluate.add_argument("task", help=f"one of: {', '.join(TASKS)}")
-    evaluate.add_argument("--n", type=int, nargs="+", default=SIZES, help="leaves of the tree, powers of two")
+    evaluate.add_argument("--n", type=int, nargs="+", help="leaves of the tree, powers of two (default: the task's)")
     evaluate.add_argument("--attention", default="hard", help=f"one of: {', '.join(ATTENTIONS)} (default: hard)")
     evaluate.add_argument("--examples", type=int, default=2500, help="at each n (default: 2500)")
     evaluate.add_argument("--seed", type=int, default=0, help="of the test examples (default: 0)")
@@ -100,18 +121,51 @@ def _train(options):
     task = get_task(options.task)
     old = f"{task.name}-2016"
     name = options.recipe or (old if old in RECIPES and not options.full else task.name)
-    recipe = _recipe_for(task, name)
-    folder = options.folder or Path("runs") / f"{name}-seed{options.seed}"
+    recipe, changes = _recipe_for(task, name).with_fields(options.set), list(options.set)
+    if options.n is not None:
+        recipe, changes = recipe.at_size(options.n), [*changes, f"n={options.n}"]
+    if options.start is not None:
+        recipe, changes = dataclasses.replace(recipe, start=options.start), [*changes, f"from={options.start}"]
+    told = "".join(re.sub(r"[^\w.=,-]+", "_", f"-{change}") for change in changes)
+    folder = options.folder or Path("runs") / f"{name}{told}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
-    print(f"{name}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
+    print(f"{name}{told}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
     rows = evaluation.published_rows(task.name)
     measured = {}
     for n, (lengths, _, examples) in evaluation.TESTS[task.name].items():
         if examples and n * task.answer_length(n) <= 2**14:  # longer answers take minutes; `evaluate` counts them
-            measured[n] = (evaluation.wrong_rate(model, task, n, examples, lengths=lengths).right,) * 3
+            watch = _bar(examples, f"n = {n:,}")
+            measured[n] = (evaluation.wrong_rate(model, task, n, examples, lengths=lengths, watch=watch).right,) * 3
     print(evaluation.table_text([*rows, ("this run, hard", measured)]))
+
+
+def _bar(total, what):
+    """Return a function of how many of ``total`` are done: it shows a bar once two seconds have passed in silence."""
+    started, bar = time.monotonic(), None
+
+    def show(done):
+        nonlocal bar
+        if bar is None and (done == total or time.monotonic() - started < 2):
+            return
+        if bar is None:
+            print(what, file=sys.stderr)
+            bar = keras.utils.Progbar(total)
+        bar.update(done)
+
+    return show
+
+
+class _Epochs(keras.callbacks.Callback):
+    """A bar over the epochs of runs that say nothing else."""
+
+    bar = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not epoch or not self.bar:
+            self.bar = keras.utils.Progbar(None, unit_name="epoch", stateful_metrics=["val_wrong"])
+        self.bar.update(epoch + 1, [("val_wrong", logs["val_wrong"])], finalize=False)
 
 
 def _recipe_for(task, name):
@@ -128,7 +182,7 @@ def _tune(options):
     recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
     folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
-    study = training.tune(recipe, folder, options.trials, options.seed)
+    study = training.tune(recipe, folder, options.trials, options.seed, [_Epochs()])
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
         print(f"{trial.value:8.3%} wrong in validation: {drawn}")
@@ -145,8 +199,10 @@ def _evaluate(options):
     else:
         model = pretrained.load_pretrained(task.name).model
     results = []
-    for n in options.n:
-        rate = evaluation.wrong_rate(model, task, n, options.examples, options.seed, options.attention, options.lengths)
+    for n in options.n or task.sizes:
+        watch = None if options.json else _bar(options.examples, f"n = {n:,}")
+        how = options.examples, options.seed, options.attention, options.lengths
+        rate = evaluation.wrong_rate(model, task, n, *how, watch=watch)
         results.append(dict(n=n, wrong=rate.wrong, examples=rate.examples, right=rate.right, interval=rate.interval))
         if not options.json:
             print(f"n = {n:>7,}  {rate}", flush=True)
@@ -219,10 +275,10 @@ def _ledger(options):
         command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
         row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
         if RECIPES[name].memory is None:
-            row["rates"] = training.try_rates(RECIPES[name], options.runs / f"{name}-rates")
+            row["rates"] = training.try_rates(RECIPES[name], options.runs / f"{name}-rates", callbacks=[_Epochs()])
         for seed in options.seeds or evaluation.SEEDS[name]:
             folder = options.runs / f"{name}-seed{seed}"
-            model, run = training.train(RECIPES[name], folder, seed, verbose=0)
+            model, run = training.train(RECIPES[name], folder, seed, verbose=0, callbacks=[_Epochs()])
             entry = _entry(seed, RECIPES[name], run)
             print(json.dumps(entry), flush=True)
             curve = training.read_log(folder)["val_wrong"].round(4).tolist()

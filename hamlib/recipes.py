@@ -3,13 +3,66 @@
 ``python -m hamlib train TASK --recipe NAME`` makes each again.
 """
 
+import ast
 import dataclasses
 
+from hamlib.memory import spell_out
 from hamlib.tasks import get_task
 
 
 def _tuples(value):
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _is(kind, low):
+    """Whether a value is a number of a kind, of at least (a whole number) or above (any number) a bound."""
+
+    def good(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
+            return False
+        return value >= low if kind is int else low < value < float("inf")
+
+    return good
+
+
+def _is_tuple_of(good, length=None):
+    return lambda value: isinstance(value, tuple) and len(value) == (length or len(value)) and all(map(good, value))
+
+
+def _is_lesson(value):
+    return _is_tuple_of(_is(int, 1), 3)(value) and not value[0] & (value[0] - 1) and not value[1] & (value[1] - 1)
+
+
+MODELS = ("raw", "ham", "lstm", "lstm+a")
+LOSSES = ("mean_squared_error", "binary_crossentropy", "reinforce")
+# Which fields, what is good, and how it is said. The memory and the task check themselves.
+CHECKS = (
+    ("model", MODELS.__contains__, ", ".join(MODELS)),
+    ("loss", LOSSES.__contains__, ", ".join(LOSSES)),
+    ("start", lambda value: value is None or isinstance(value, str), "a recipe, the folder of a run, or None"),
+    ("accesses samples epochs steps batch_size validation_steps", _is(int, 1), "an integer of at least 1"),
+    ("first front", _is(int, 0), "an integer of at least 0"),
+    ("numbered mixed tight noisy alike dense decoys placed", lambda value: isinstance(value, bool), "True or False"),
+    ("discount", lambda value: value in (0, 1) or _is(float, 0)(value) and value < 1, "γ in [0, 1]"),
+    ("threshold", lambda value: value == 0 or _is(float, 0)(value), "a number of at least 0"),
+    ("clip", lambda value: value is None or _is(float, 0)(value), "a positive number or None"),
+    ("learning_rate", _is_tuple_of(_is(float, 0), 2), "two positive numbers"),
+    (
+        "entropy",
+        lambda value: value == (0, 0) or _is_tuple_of(_is(float, 0), 2)(value),
+        "two positive numbers, or 0, 0",
+    ),
+    (
+        "sizes",
+        lambda value: value and _is_tuple_of(lambda n: _is(int, 1)(n) and not n & (n - 1))(value),
+        "powers of two, as in (8, 16)",
+    ),
+    (
+        "lessons",
+        _is_tuple_of(_is_lesson),
+        "triples (leaves, longest input, output symbols), the first two powers of two",
+    ),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +71,11 @@ class Recipe:
 
     Attributes:
         task: name of the task.
-        memory: name of the memory's preset; None where there is none.
-        start: name of the recipe whose best weights, of the same seed, this one begins with. It is trained first. None
-            for weights that are drawn.
+        memory: the memory: a preset's name, or `TreeMemory` arguments. Either is spelled out, and kept as the mapping
+            of all arguments that it stands for, so that a preset that changes does not change a run that goes on.
+            None where there is none.
+        start: what this one begins with: the best weights, of the same seed, of the recipe of that name, which is
+            trained first; or those of the run in that folder. None for weights that are drawn.
         model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
             ``"lstm+a"``, no memory (`EncoderDecoder`).
         accesses: η of a ``"ham"``.
@@ -57,7 +112,7 @@ class Recipe:
     """
 
     task: str
-    memory: str | None
+    memory: dict | str | None
     start: str | None = None
     model: str = "raw"
     accesses: int = 1
@@ -85,11 +140,42 @@ class Recipe:
     batch_size: int = 50
     validation_steps: int = 200
 
+    def __post_init__(self):
+        task = get_task(self.task)
+        if self.memory is not None:
+            object.__setattr__(self, "memory", spell_out(self.memory))
+        for fields, good, expected in CHECKS:
+            for name in fields.split():
+                if not good(getattr(self, name)):
+                    raise ValueError(f"{name}: got {getattr(self, name)!r}; expected {expected}")
+        if (self.memory is None) != (self.model in MODELS[2:]):
+            raise ValueError(f"memory: got {self.memory!r} for the model {self.model!r}")
+        if self.loss == "reinforce":
+            self._check_reinforce(task)
+
+    def _check_reinforce(self, task):
+        """Raise a ValueError where REINFORCE would leave out what the recipe says."""
+        if self.memory is None or self.decoys or self.placed:
+            raise ValueError(
+                "loss: got 'reinforce'; there are no paths to sample without a tree, with decoys or places"
+            )
+        noise = self.memory["noise"]
+        without = ["embed", "search"] if task.writes else ["embed", "join", "search"]
+        if any(noise[part] for part in without):
+            raise ValueError(f"noise: got {noise}; with 'reinforce' and task {task.name}, none of {', '.join(without)}")
+
     @classmethod
     def from_json(cls, fields):
-        """Return the recipe of ``fields`` read from JSON, where a tuple is a list; missing ones have their default."""
-        values = {field.name: fields.get(field.name, field.default) for field in dataclasses.fields(cls)}
-        return cls(**{name: _tuples(value) for name, value in values.items()})
+        """Return the recipe of ``fields`` read from JSON, where a tuple is a list.
+
+        Raises:
+            ValueError: a field is missing, or unknown; the message lists those.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for what, names in ("missing", set(known) - set(fields)), ("unknown", set(fields) - set(known)):
+            if names:
+                raise ValueError(f"recipe: {what} fields {', '.join(sorted(names))}; expected {', '.join(known)}")
+        return cls(**{name: _tuples(fields[name]) for name in known})
 
     def at_rate(self, rate):
         """The same recipe with another first learning rate, which falls as far."""
@@ -97,9 +183,34 @@ class Recipe:
         last = float(f"{rate * last / first:.6g}")  # without a rounding error: the cards of runs are compared exactly
         return dataclasses.replace(self, learning_rate=(rate, last))
 
+    def at_size(self, n):
+        """The same recipe with nothing but inputs of trees of n leaves: a stage of the 2016 code's naive curriculum."""
+        return dataclasses.replace(self, sizes=(n,), lessons=())
+
+    def with_fields(self, texts):
+        """The same recipe with other fields, for instance ``["epochs=5", "memory=book"]``.
+
+        Args:
+            texts: ``"field=value"`` each; the value as Python writes it, or a word.
+
+        Raises:
+            ValueError: no such field, or a value that it cannot have.
+        """
+        known, values = [field.name for field in dataclasses.fields(self)], {}
+        for text in texts:
+            name, equals, value = text.partition("=")
+            if name not in known or not equals:
+                raise ValueError(f"set: got {text!r}; expected FIELD=VALUE, FIELD one of {', '.join(known)}")
+            try:
+                value = ast.literal_eval(value)
+            except (ValueError, SyntaxError):
+                pass  # a word
+            values[name] = _tuples(value)
+        return dataclasses.replace(self, **values)
+
     def total_steps(self):
         """Training steps in all, with those of the recipe that this one starts from."""
-        return self.epochs * self.steps + (get_recipe(self.start).total_steps() if self.start else 0)
+        return self.epochs * self.steps + (RECIPES[self.start].total_steps() if self.start in RECIPES else 0)
 
     def lengths(self, n):
         """The lengths of the inputs at a tree of n leaves, as `Task.examples` takes them."""
@@ -183,7 +294,7 @@ RECIPES = {
     # The same job by trial, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
     "smallest-reinforce": Recipe(
         task="smallest",
-        memory="book",
+        memory={"noise": {}},
         loss="reinforce",
         entropy=(0.01, 0.0001),
         sizes=(4, 8, 16, 32),

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_attention
+from hamlib.models import check_fits
 from hamlib.tasks import stream_seed
 
 AT_ONCE = 2500  # Sec. 4.1
@@ -37,7 +38,7 @@ class Rate:
         return f"{self.right:.2f}% right ({self.wrong} of {self.examples:,} wrong; 95% interval {low:.2f}-{high:.2f}%)"
 
 
-def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=None):
+def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=None, watch=None):
     """Count the sequences of fresh test examples that a model answers wrongly.
 
     Args:
@@ -48,12 +49,13 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
         seed: of the test examples; no training run ever sees them.
         attention: ``"soft"`` or ``"hard"``.
         lengths: as in `hamlib.tasks.Task.examples`; None for inputs that fill the tree.
+        watch: called with the number of examples that are done, again and again; None for nothing.
 
     Returns:
         a `Rate`.
 
     Raises:
-        ValueError: an argument out of its range.
+        ValueError: an argument out of its range, or trees that need more memory than there is.
     """
     check_attention(attention)
     if isinstance(examples, bool) or not isinstance(examples, (int, np.integer)) or examples < 1:
@@ -62,10 +64,14 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     # The sampling is compiled for each size of a batch, and that is never given back: so a few sizes for all counts.
     batch = int(min(AT_ONCE * math.ceil(examples / AT_ONCE), max(1, NODES_AT_ONCE // (2 * max(1, n)))))
     task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
+    if memory := getattr(model, "memory", None):
+        check_fits(n, batch, memory.node_width)
 
     wrong = []
     for step in range(math.ceil(examples / batch)):
         batch_of = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
         inputs, targets = tf.nest.map_structure(lambda value: value[: examples - step * batch], batch_of)  # noqa: B023
         wrong.append(np.asarray(task.wrong(targets, model.respond(inputs, attention))))
+        if watch:
+            watch(min(int(examples), (step + 1) * batch))
     return Rate(int(np.concatenate(wrong).sum()), int(examples))

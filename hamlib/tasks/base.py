@@ -41,6 +41,7 @@ class Task:
         symbol_width, answer_width: b, the bits of an input symbol and of an output symbol.
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
         shortest: the shortest input that makes sense, in symbols.
+        sizes: the trees, by their leaves, that a trained model is tried on.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Task:
     answer_columns: dict
     writes = True
     shortest = 1
+    sizes = (8, 16, 32, 64, 128, 256, 1024)
 
     @property
     def symbol_width(self):

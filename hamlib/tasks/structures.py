@@ -189,6 +189,7 @@ class PriorityQueue(Structure):
 
     name = "priority-queue"
     columns = {"pop": 1, "priority": 7, "value": 5}
+    sizes = (8, 16, 32, 64, 128)
 
     def check_request(self, n, batch_size, lengths=None):
         if n > 128:

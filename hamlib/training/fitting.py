@@ -1,16 +1,18 @@
 """`compile`, a stream of fresh batches, the curriculum, and `train`."""
 
+import shutil
 import warnings
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import TreeMemory, preset
+from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
-from hamlib.recipes import get_recipe
+from hamlib.recipes import RECIPES
 from hamlib.tasks import Structure, get_task, stream_seed
-from hamlib.training.runs import Checkpoints, forget_epochs, open_run
+from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run, write_whole
 
 
 def build(recipe):
@@ -21,8 +23,9 @@ def build(recipe):
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     if isinstance(task, Structure):  # the operation asks
         widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
-        return RawHAM(TreeMemory(**preset(recipe.memory) | widths), output="mlp")
-    memory = TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory))
+        return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
+    arguments = recipe.memory | ({} if task.writes else {"write": None})
+    memory = TreeMemory(task.symbol_width, **arguments)
     return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
 
 
@@ -121,16 +124,16 @@ class FallingNoise(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         memory = getattr(self.model, "memory", None)
-        for name in ("join", "search") if memory else ():
-            if (noise := getattr(memory, name).noise) is not None:
-                noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
+        for name, first in memory.config["noise"].items() if memory else ():
+            if first:
+                getattr(memory, name).noise.assign(first * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
 class FallingEntropy(keras.callbacks.Callback):
     """Lets α of a `Reinforce` fall exponentially, from its first value to its last (Sec. 3.3).
 
     Args:
-        entropy: the two values.
+        entropy: the two values; both 0 for none.
         epochs: of the whole run.
     """
 
@@ -140,7 +143,8 @@ class FallingEntropy(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         first, last = self.entropy
-        self.model.loss.alpha.assign(first * (last / first) ** (epoch / max(1, self.epochs - 1)))
+        fallen = (last / first) ** (epoch / max(1, self.epochs - 1)) if first else 0.0
+        self.model.loss.alpha.assign(first * fallen)
 
 
 def _most_together(steps):
@@ -154,7 +158,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     Args:
         recipe: a `Recipe`.
         folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
-            TensorBoard's ``logs``; ``start``, the home of the run that this one starts from.
+            TensorBoard's ``logs``; ``start``, the home of the run that this one starts from, or
+            ``start.weights.h5``, a copy of the weights that it starts from.
         seed: of the first weights and of the examples.
         verbose: as in ``fit``.
         jit_compile: whether XLA compiles the training step.
@@ -164,14 +169,17 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         ``(model, checkpoints)``: the model with its best weights, and the run's `Checkpoints`.
 
     Raises:
-        ValueError: the folder holds another run, or a bad seed.
-        OSError: the folder cannot be written.
+        ValueError: the folder holds another run, a bad seed, or the run to start from has another model.
+        OSError: the folder cannot be written, or that of the run to start from is none.
     """
     task = get_task(recipe.task)
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
     folder = open_run(folder, recipe, seed)
-    if recipe.start:
-        begun, before = train(get_recipe(recipe.start), folder / "start", seed, verbose, jit_compile)
+    before = None
+    if recipe.start in RECIPES:
+        begun, before = train(RECIPES[recipe.start], folder / "start", seed, verbose, jit_compile)
+    elif recipe.start:
+        begun = _best_of(recipe, folder / "start.weights.h5")
     keras.utils.set_random_seed(seed)
     answering = build(recipe)
     if recipe.start:
@@ -180,7 +188,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     compile_model(model, recipe, jit_compile)
     curriculum = Curriculum(recipe.sizes, recipe.threshold)
     checkpoints = Checkpoints(folder, model, curriculum)
-    if recipe.start:
+    if before:
         checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
     forget_epochs(folder / "log.csv", checkpoints.restore())
 
@@ -221,3 +229,20 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         compiled[lesson], compiled[n] = model.train_function, model.test_function
     answering.load_weights(checkpoints.best_weights)
     return answering, checkpoints
+
+
+def _best_of(recipe, copy):
+    """Return a model with the best weights of the run that a recipe starts from; ``copy`` is their file from now on."""
+    other = read_run(recipe.start)
+    differ = [
+        name
+        for name in ("task", "memory", "model", "accesses", "numbered")
+        if getattr(other, name) != getattr(recipe, name)
+    ]
+    if differ:
+        raise ValueError(f"start: the run in {recipe.start} has another {', '.join(differ)}; expected the same model")
+    if not copy.exists():
+        write_whole(copy, lambda path: shutil.copyfile(Path(recipe.start) / "best.weights.h5", path))
+    model = build(recipe)
+    model.load_weights(copy)
+    return model

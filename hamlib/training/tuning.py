@@ -12,11 +12,11 @@ from hamlib.training.fitting import train
 SPACE = {"learning_rate": (0.001, 0.01), "clip": [0.1, 1.0, 5.0]}
 
 
-def try_rates(recipe, folder, seed=0):
+def try_rates(recipe, folder, seed=0, callbacks=()):
     """Try each learning rate of `recipes.RATES` in a quarter of a recipe's epochs, or go on with what is there.
 
     Args:
-        recipe, seed: as in `train`.
+        recipe, seed, callbacks: as in `train`.
         folder: the home of the runs.
 
     Returns:
@@ -25,7 +25,7 @@ def try_rates(recipe, folder, seed=0):
     short = dataclasses.replace(recipe, epochs=math.ceil(recipe.epochs / 4))
     errors = {}
     for rate in RATES:
-        _, checkpoints = train(short.at_rate(rate), Path(folder) / f"rate{rate:g}", seed, verbose=0)
+        _, checkpoints = train(short.at_rate(rate), Path(folder) / f"rate{rate:g}", seed, 0, callbacks=callbacks)
         errors[rate] = float(checkpoints.best_error)
     return errors
 
@@ -42,7 +42,7 @@ def suggest(recipe, trial):
     return dataclasses.replace(recipe.at_rate(rate), clip=clip)
 
 
-def tune(recipe, folder, trials, seed=0):
+def tune(recipe, folder, trials, seed=0, callbacks=()):
     """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
 
     Args:
@@ -50,6 +50,7 @@ def tune(recipe, folder, trials, seed=0):
         folder: the search's home: ``trials.db``, Optuna's, and the folder of each trial's run.
         trials: how many runs there shall be in all.
         seed: of all runs, and of what is drawn.
+        callbacks: more Keras callbacks, of each run.
 
     Returns:
         Optuna's ``Study``; its trials have the best validation error of their run as ``value``.
@@ -71,7 +72,7 @@ def tune(recipe, folder, trials, seed=0):
     )
 
     def run(trial):
-        _, checkpoints = train(suggest(recipe, trial), folder / f"trial{len(done())}", seed, verbose=0)
+        _, checkpoints = train(suggest(recipe, trial), folder / f"trial{len(done())}", seed, 0, callbacks=callbacks)
         return float(checkpoints.best_error)
 
     def done():
