@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from hamlib.memory.forms import DEFAULTS, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
-from hamlib.memory.mlp import MLP
+from hamlib.memory.mlp import FLOAT32, MLP
 from hamlib.memory.nodes import is_path, put_rows, read_leaves, rows, siblings
 
 ATTENTIONS = ("soft", "hard")
@@ -100,7 +100,7 @@ class TreeMemory(keras.layers.Layer):
             raise ValueError(f"marks: got {marks}; expected fewer than node_width = {node_width}")
         hidden = check_parts("hidden", DEFAULTS["hidden"] if hidden is None else hidden, PARTS, int)
         noise = check_parts("noise", {} if noise is None else noise, PARTS[:3], float)
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         self.config = widths | dict(node=node, join=join, write=write, hidden=hidden, noise=noise)
         self.symbol_width, self.node_width, self.query_width, _ = widths.values()
         self.writable = write is not None
@@ -169,20 +169,20 @@ class TreeMemory(keras.layers.Layer):
             return self._grow_empty(ops.shape(symbols)[0], n, noise)
         filled = ops.convert_to_tensor(lengths)
         if len(filled.shape) == 1:
-            filled = ops.arange(n)[None, :] < ops.cast(filled, "int32")[:, None]
+            filled = ops.arange(n, dtype="int32")[None, :] < ops.cast(filled, "int32")[:, None]
         leaves = self._marked(self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None))
         return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
 
     def _grow_empty(self, batch, n, noise):
         if noise:
-            return self.join_all(ops.zeros((batch, n, self.node_width)), noise)
+            return self.join_all(ops.zeros((batch, n, self.node_width), "float32"), noise)
         levels = ops.split(self.empty(n)[None], n.bit_length(), axis=1)
         rows = [ops.zeros_like(levels[0])] + [ops.tile(row, (1, 1 << k, 1)) for k, row in enumerate(levels)]
         return ops.tile(ops.concatenate(rows, axis=1), (batch, 1, 1))
 
     def empty(self, n):
         """Return ``[log2 n + 1, d]``: the value that all nodes of a level have in an empty tree, the root's first."""
-        levels = [ops.zeros((1, 1, self.node_width))]
+        levels = [ops.zeros((1, 1, self.node_width), "float32")]
         while len(levels) < n.bit_length():
             levels.insert(0, self._joined(ops.tile(levels[0], (1, 1, 2))))
         return ops.concatenate(levels, axis=1)[0]

@@ -37,7 +37,7 @@ class _Step(keras.layers.Layer):
     """A function ``(inputs, states) -> (outputs, states)`` as a Keras RNN cell."""
 
     def __init__(self, step, states):
-        super().__init__()
+        super().__init__(dtype="float32")
         self.step, self.state_size = step, [1] * states  # the states are always given, and their true size follows n
         self.built = True
 
@@ -76,4 +76,4 @@ def recurrent(step, inputs, states, constants, variables=None):
 
     compiled = not tf.executing_eagerly()  # run eagerly, `keras.remat` counts the weights' gradients twice
     cell = _Step(recomputed if variables and compiled else plain, len(states))
-    return keras.layers.RNN(cell, return_sequences=True)(inputs, initial_state=list(states))
+    return keras.layers.RNN(cell, return_sequences=True, dtype="float32")(inputs, initial_state=list(states))
