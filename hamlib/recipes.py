@@ -42,7 +42,11 @@ CHECKS = (
     ("start", lambda value: value is None or isinstance(value, str), "a recipe, the folder of a run, or None"),
     ("accesses samples epochs steps batch_size validation_steps", _is(int, 1), "an integer of at least 1"),
     ("first front", _is(int, 0), "an integer of at least 0"),
-    ("numbered mixed tight noisy alike dense decoys placed", lambda value: isinstance(value, bool), "True or False"),
+    (
+        "digital numbered mixed tight noisy alike dense decoys placed",
+        lambda value: isinstance(value, bool),
+        "True or False",
+    ),
     ("discount", lambda value: value in (0, 1) or _is(float, 0)(value) and value < 1, "γ in [0, 1]"),
     ("threshold", lambda value: value == 0 or _is(float, 0)(value), "a number of at least 0"),
     ("clip", lambda value: value is None or _is(float, 0)(value), "a positive number or None"),
@@ -76,6 +80,8 @@ class Recipe:
             None where there is none.
         start: what this one begins with: the best weights, of the same seed, of the recipe of that name, which is
             trained first; or those of the run in that folder. None for weights that are drawn.
+        digital: whether JOIN is rounded from the first step to the last, without noise: the second half of the training
+            of a memory whose JOIN carries, which begins with the weights of ``start``.
         model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
             ``"lstm+a"``, no memory (`EncoderDecoder`).
         accesses: η of a ``"ham"``.
@@ -114,6 +120,7 @@ class Recipe:
     task: str
     memory: dict | str | None
     start: str | None = None
+    digital: bool = False
     model: str = "raw"
     accesses: int = 1
     numbered: bool = False
@@ -150,6 +157,8 @@ class Recipe:
                     raise ValueError(f"{name}: got {getattr(self, name)!r}; expected {expected}")
         if (self.memory is None) != (self.model in MODELS[2:]):
             raise ValueError(f"memory: got {self.memory!r} for the model {self.model!r}")
+        if self.digital and (self.memory is None or self.memory["join"] != "carry"):
+            raise ValueError("digital: got True; only a memory with join='carry' has digits")
         if self.loss == "reinforce":
             self._check_reinforce(task)
 

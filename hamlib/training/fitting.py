@@ -115,7 +115,7 @@ class FallingNoise(keras.callbacks.Callback):
     """Lets the noise fall to zero over the first half of a run: digital values early, fine print late.
 
     Args:
-        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
+        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise. 0 for no noise at all.
     """
 
     def __init__(self, epochs):
@@ -126,7 +126,9 @@ class FallingNoise(keras.callbacks.Callback):
         memory = getattr(self.model, "memory", None)
         for name, first in memory.config["noise"].items() if memory else ():
             if first:
-                getattr(memory, name).noise.assign(first * max(0.0, 1 - 2 * epoch / self.epochs))
+                getattr(memory, name).noise.assign(
+                    first * max(0.0, 1 - 2 * epoch / self.epochs if self.epochs else 0.0)
+                )
 
 
 class FallingEntropy(keras.callbacks.Callback):
@@ -184,6 +186,8 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     answering = build(recipe)
     if recipe.start:
         answering.set_weights(begun.get_weights())
+    if recipe.digital:
+        answering.memory.digital.assign(1.0)
     model = PolicyGradient(answering) if recipe.loss == "reinforce" else answering
     compile_model(model, recipe, jit_compile)
     curriculum = Curriculum(recipe.sizes, recipe.threshold)
@@ -201,7 +205,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     watching = [
         curriculum,
-        *([] if recipe.noisy else [FallingNoise(recipe.epochs)]),
+        *([] if recipe.noisy else [FallingNoise(0 if recipe.digital else recipe.epochs)]),
         checkpoints,
         *([FallingEntropy(recipe.entropy, recipe.epochs)] if recipe.loss == "reinforce" else []),
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
