@@ -14,7 +14,7 @@ from hamlib.memory import put_rows, rows
 from hamlib.models import HAM, PolicyGradient, RawHAM, Reinforce, rollout
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import train
+from hamlib.training import build, train
 
 N, STEPS = 4, 2
 DECISIONS = 2  # log2 n
