@@ -48,7 +48,7 @@ class _Step(keras.layers.Layer):
 def recurrent(step, inputs, states, constants, variables=None):
     """Apply ``step(inputs_t, states, constants) -> (outputs_t, states)`` along ``inputs[batch, T, k]``.
 
-    With ``variables``, the trainable ones, a compiled loop keeps only the states for the gradient, and the rest
+    With ``variables``, those that a step reads, a compiled loop keeps only the states for the gradient, and the rest
     of a step is computed once more on the way back. That halves the time of a training step, which goes into
     keeping more than into computing. All that a step uses must then enter it as an argument.
 

@@ -64,8 +64,14 @@ class _TreeModel(Answering, ManySteps, keras.Model):
             return answer, tf.nest.flatten(after)
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        variables = self.trainable_variables if training else None
+        variables = self.variables_of_a_step if training else None
         return recurrent(step, queries, tf.nest.flatten(state), constants, variables)
+
+    @property
+    def variables_of_a_step(self):
+        """All that a step reads: a compiled loop that goes back through it needs them as arguments."""
+        digital = self.memory.digital
+        return self.trainable_variables + ([] if digital is None else [digital])
 
     def asked(self, inputs):
         """Return ``queries[batch, T, k]`` of a call, with the places as a last column where there are some."""

@@ -45,7 +45,7 @@ def rollout(model, inputs, thresholds, noise=None):
 
         return (kept.answers, kept.p, kept.paths, kept.queries), gradient
 
-    results = run(first, *state, *map(tf.convert_to_tensor, model.trainable_variables))
+    results = run(first, *state, *map(tf.convert_to_tensor, model.variables_of_a_step))
     return [ops.swapaxes(result, 0, 1) for result in results]
 
 
@@ -85,7 +85,7 @@ class _Rollout:
 
     def with_weights(self, weights):
         """Use these tensors for the model's weights: a loop's gradient needs all that it depends on as an argument."""
-        return keras.StatelessScope(state_mapping=list(zip(self.model.trainable_variables, weights, strict=True)))
+        return keras.StatelessScope(state_mapping=list(zip(self.model.variables_of_a_step, weights, strict=True)))
 
     def begin(self, first):
         """Return the `Journal` over the nodes at the start; of an empty tree ``first`` has one for each level."""
