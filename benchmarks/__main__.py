@@ -188,19 +188,10 @@ def compare_learning(task, seeds=(0, 1, 2)):
 def accesses_of(model, n, count):
     """A function that makes so many hard accesses, attend, read and write, to a tree of n leaves, batch 1."""
     symbols = tf.cast(tf.random.uniform([1, n, 10], 0, 2, tf.int32), tf.float32)
-    states = tf.function(model._start, jit_compile=True)({"symbols": symbols, "lengths": tf.constant([n])}, [])[1]
-    query = tf.zeros([1, model.memory.query_width])
-
-    @tf.function(jit_compile=True)
-    def run(symbols, states):
-        def step(states, total):
-            answer, states, _ = model._step(query, states, symbols, "hard", [])
-            return states, total + answer
-
-        start = (states, tf.zeros([1, 10]))
-        return tf.while_loop(lambda *_: True, step, start, maximum_iterations=count)[1]
-
-    return lambda: run(symbols, states).numpy()
+    _, state = model.start({"symbols": symbols, "lengths": tf.constant([n])})
+    queries = tf.zeros([1, count, 0])
+    advance = tf.function(model.advance, jit_compile=True)
+    return lambda: advance(symbols, queries, state, count, "hard").answers.numpy()
 
 
 def flat_attention(width, n, count):

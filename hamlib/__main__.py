@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
-from hamlib.models import check_fits, visits
+from hamlib.models import check_fits
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
 
@@ -185,8 +185,8 @@ def _sort_random(sorter, m, seed):
     inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
     bar, visited, started = keras.utils.Progbar(m, unit_name="access"), [], time.monotonic()
     print(f"{m:,} pairs, {inputs['symbols'].shape[1]:,} leaves; first the tree is grown and the loop compiled")
-    for leaves, _ in visits(sorter.model, inputs, m, chunk=max(1, m // 64)):
-        visited.append(leaves[0, :, 0])
+    for visit in sorter.model.visits(inputs, chunk=max(1, m // 64), watched=True):
+        visited.append(visit.where[0, :, 0, -1].numpy() - inputs["symbols"].shape[1])
         bar.add(len(visited[-1]))
     right = np.argsort(bits[0, :, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")
     wrong = int((np.concatenate(visited) != right).sum())

@@ -83,8 +83,7 @@ class Pretrained:
         """
         check_attention(attention)
         inputs = self.task.inputs(*self.task.check_inputs(symbols, lengths))
-        outputs = self.model(inputs, attention=attention)
-        return np.asarray(outputs).round().astype("int8")
+        return np.asarray(self.model.respond(inputs, attention)).round().astype("int8")
 
     def start(self, n):
         """Return an empty `LiveStructure` of n leaves.
@@ -106,7 +105,7 @@ class LiveStructure:
     Args:
         model: a trained `RawHAM`.
         task: its `hamlib.tasks.Structure`.
-        n: leaves. As in training, at most so many things are pushed in all.
+        n: leaves: it is full when so many things are in it, and goes on for as long as anyone wants.
 
     Attributes:
         memory: the `hamlib.models.Online` that does it.
@@ -115,7 +114,7 @@ class LiveStructure:
 
     def __init__(self, model, task, n):
         self.memory, self.task, self.path = Online(model, n), task, None
-        self._pushed, self._priorities = 0, []  # of what is there, sorted; all 0 where there is no priority
+        self._priorities = []  # of what is there, sorted; all 0 where there is no priority
 
     def __len__(self):
         return len(self._priorities)
@@ -131,14 +130,11 @@ class LiveStructure:
         """
         operation = self.task.push(*arguments)
         priority = arguments[0] if "priority" in self.task.columns else 0
-        if self._pushed == self.memory.n:
-            raise ValueError(
-                f"push: the {self.task.name} is full; {self._pushed} were pushed onto {self.memory.n} leaves"
-            )
+        if len(self) == self.memory.n:
+            raise ValueError(f"push: the {self.task.name} is full; it holds {self.memory.n} things")
         if "priority" in self.task.columns and priority in self._priorities:
             raise ValueError(f"priority: got {priority}, which is there already; expected another one")
         self._operate(operation)
-        self._pushed += 1
         bisect.insort(self._priorities, priority)
 
     def pop(self):

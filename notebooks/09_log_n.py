@@ -26,7 +26,6 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import show
-from hamlib.models import visits
 from hamlib.pretrained import load_pretrained
 
 import time
@@ -57,7 +56,7 @@ for depth in (5, 10, 15, 20):
 #
 # The nodes lie in one tensor, and a hard access changes a few rows of it. Run one by one from Python, each of its small
 # operations would cost more for its call than for its sums. hamlib keeps the whole loop compiled, and the tensor is
-# updated in place: `hamlib.models.visits`.
+# updated in place: `visits`, a method of every model with a tree, and what `answer` goes through too.
 #
 # We take the raw memory of chapter 5, which sorts without an LSTM, and let it sort.
 
@@ -68,17 +67,20 @@ draw = np.random.default_rng(0)
 
 def pairs(n):
     """A tree full of random pairs key‖value, as the model takes them."""
-    return {"symbols": draw.integers(0, 2, (1, n, 10)).astype("float32"), "lengths": np.array([n])}
+    return {"symbols": draw.integers(0, 2, (1, n, 10)).astype("float32"), "lengths": np.array([n], "int32")}
 
 
 # %%
 def sort(n, accesses=None):
     """Visit leaves; return them, and the microseconds of one access, without those in which the loop is compiled."""
-    accesses = accesses or n
-    steps = visits(sorter, inputs := pairs(n), accesses, chunk=max(1, accesses // 4))
-    chunks, ends = zip(*((leaves[0, :, 0], time.perf_counter()) for leaves, _ in steps))
-    leaves, counted = np.concatenate(chunks), sum(map(len, chunks[1:]))
-    return inputs["symbols"][0], leaves, (ends[-1] - ends[0]) / counted * 1e6
+    accesses, inputs = accesses or n, pairs(n)
+    asked = inputs | {"queries": np.zeros((1, accesses, 0), "float32")}
+    leaves, ends = [], []
+    for visit in sorter.visits(asked, chunk=max(1, accesses // 4), watched=True):
+        leaves.append(visit.where[0, :, 0, -1].numpy() - n)  # the last node of each path
+        ends.append(time.perf_counter())
+    counted = sum(map(len, leaves[1:]))
+    return inputs["symbols"][0], np.concatenate(leaves), (ends[-1] - ends[0]) / counted * 1e6
 
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""The compiled loop of hard accesses against the model's own walk."""
+"""Compiled loops and live structures against NumPy loops and against each other."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import reference
 from test_memory import memory_of
 
-from hamlib.models import HAM, Online, RawHAM, visits
+from hamlib.models import HAM, Online, RawHAM
 from hamlib.pretrained import LiveStructure, load_pretrained
 from hamlib.recipes import Recipe
 from hamlib.tasks import STRUCTURES, get_task
@@ -24,21 +24,21 @@ def test_the_engine_goes_where_the_model_goes(make, chunk):
     keras.utils.set_random_seed(1)
     model, draw = make(), np.random.default_rng(0)
     inputs = {"symbols": draw.integers(0, 2, (5, 8, 3)).astype("float32"), "lengths": np.array([8, 1, 3, 5, 7])}
-    walk = list(model.trace(inputs | {"queries": np.zeros((5, 7, 0), "float32")}))
-    chunks = list(visits(model, inputs, 7, chunk))
-    assert [leaves.shape[1] for leaves, _ in chunks] == {3: [3, 3, 1], 4: [4, 3], 100: [7]}[chunk]
-    leaves, answers = (np.concatenate(parts, axis=1) for parts in zip(*chunks, strict=True))
-    for t, (_, paths, answer) in enumerate(walk):
-        np.testing.assert_array_equal(leaves[:, t], np.stack([path[:, -1] for path in paths], axis=1) - 8)
+    inputs |= {"queries": np.zeros((5, 7, 0), "float32")}
+    chunks = list(model.visits(inputs, chunk=chunk, watched=True))
+    assert [visit.answers.shape[1] for visit in chunks] == {3: [3, 3, 1], 4: [4, 3], 100: [7]}[chunk]
+    paths, answers = (np.concatenate([visit[k] for visit in chunks], axis=1) for k in (1, 2))
+    for t, (_, where, answer) in enumerate(model.trace(inputs)):
+        np.testing.assert_array_equal(paths[:, t], np.stack(where, axis=1))
         np.testing.assert_allclose(answers[:, t], answer, atol=1e-5)
-    assert len(np.unique(leaves)) > 1
+    np.testing.assert_allclose(model(inputs, attention="hard"), answers, atol=1e-5)
+    assert len(np.unique(paths[..., -1])) > 1
 
 
 @pytest.mark.parametrize(
     "n, more, message",
     [
         (6, {}, "n: got 6; a full binary tree needs a power of two"),
-        (8, dict(accesses=0), "accesses: got 0; expected a positive integer"),
         (8, dict(chunk=2.5), "chunk: got 2.5; expected a positive integer"),
         (2**40, {}, r"n: got 1,099,511,627,776 leaves, which need about [\d,]+ GB; there are [\d,]+ GB"),
     ],
@@ -46,7 +46,7 @@ def test_the_engine_goes_where_the_model_goes(make, chunk):
 def test_bad_arguments(n, more, message):
     symbols = np.broadcast_to(np.float32(0), (1, n, 3))  # takes no memory
     with pytest.raises(ValueError, match=message):
-        next(visits(RawHAM(memory_of()), {"symbols": symbols, "lengths": [1]}, **(dict(accesses=1) | more)))
+        next(RawHAM(memory_of()).visits({"symbols": symbols, "lengths": [1]}, **more))
 
 
 def untrained(name):
@@ -95,11 +95,12 @@ def test_a_structure_counts_and_refuses():
     assert len(queue) == 2 and 0 <= queue.pop() < 32 and len(queue) == 1  # 100 has gone, 3 has not
     queue.push(100, 2)
     queue.push(50, 2)
+    queue.push(49, 2)
     assert not np.array_equal(queue.memory.nodes, nodes)
     nodes = queue.memory.nodes.numpy()
-    with pytest.raises(ValueError, match="push: the priority-queue is full; 4 were pushed onto 4 leaves"):
+    with pytest.raises(ValueError, match="push: the priority-queue is full; it holds 4 things"):
         queue.push(51, 2)
-    assert len(queue) == 3 and queue.path[0] == 1 and 4 <= queue.path[-1] < 8
+    assert len(queue) == 4 and queue.path[0] == 1 and 4 <= queue.path[-1] < 8
     np.testing.assert_array_equal(queue.memory.nodes, nodes)
 
 

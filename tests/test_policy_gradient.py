@@ -64,7 +64,7 @@ def join_again(memory, nodes, path, noise):
 
 def plainly(model, inputs, thresholds, noise=None):
     """What `rollout` returns, by the memory's own moves on the whole tree, for the tape to go back through."""
-    queries, (nodes, *controller) = model._start(inputs, [])
+    queries, (nodes, controller, _) = model.start(inputs)
     memory, answers, p, paths = model.memory, [], [], []
     for k in range(thresholds.shape[1]):
         query = model.make_query(queries[:, k // model.accesses], controller, k % model.accesses)
@@ -220,11 +220,11 @@ def test_discounted_returns():
     np.testing.assert_allclose(loss(targets, np.concatenate([answers, told], axis=-1)), expected, rtol=1e-5)
 
 
-def test_returns_beside_the_others():
+def test_returns_less_the_others():
     """Of three paths for each of two inputs, one is judged by how much better it is than the other two."""
     returns = np.array([[1, 0], [4, 0], [7, 3], [0, 0], [0, 0], [6, 0]], "float32")
     expected = [[-4.5, -1.5], [0, -1.5], [4.5, 3], [-3, 0], [-3, 0], [6, 0]]
-    np.testing.assert_allclose(Reinforce(samples=3)._beside_the_others(returns), expected)
+    np.testing.assert_allclose(Reinforce(samples=3)._less_the_others(returns), expected)
 
 
 def test_at_any_other_time_the_most_probable_path():

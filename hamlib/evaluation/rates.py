@@ -61,10 +61,8 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     batch = int(min(examples, max(1, NODES_AT_ONCE // (2 * max(1, n)))))
     task.check_request(n, batch, lengths)  # bad arguments speak before anything is compiled
 
-    @tf.function(autograph=False)
-    def judge(step):
-        inputs, targets = task.examples(n, batch, test_seed, step, lengths)
-        return task.wrong(targets, model(inputs, attention=attention))
-
-    wrong = [judge(tf.constant(step, tf.int64)).numpy() for step in range(math.ceil(examples / batch))]
+    wrong = []
+    for step in range(math.ceil(examples / batch)):
+        inputs, targets = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
+        wrong.append(np.asarray(task.wrong(targets, model.respond(inputs, attention))))
     return Rate(int(np.concatenate(wrong)[:examples].sum()), int(examples))

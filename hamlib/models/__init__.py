@@ -1,7 +1,8 @@
-"""Models: a tree memory with something that asks it questions, learning by trial, and the hard path at full speed."""
+"""Models: a tree memory with something that asks it questions, REINFORCE, and the hard path at full speed."""
 
+from hamlib.models.answering import Answering, Visit, check_fits
 from hamlib.models.baselines import EncoderDecoder
-from hamlib.models.engine import Online, check_fits, visits
+from hamlib.models.engine import Online
 from hamlib.models.networks import HAM, RawHAM
 from hamlib.models.policy_gradient import PolicyGradient, Reinforce, rollout
 
@@ -14,5 +15,6 @@ __all__ = [
     "PolicyGradient",
     "check_fits",
     "rollout",
-    "visits",
+    "Answering",
+    "Visit",
 ]

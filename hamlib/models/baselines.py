@@ -1,9 +1,11 @@
 """`EncoderDecoder` has no tree: the two models that Table 1 sets beside HAM."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
-from hamlib.models.loop import repeat
+from hamlib.memory import check_attention
+from hamlib.models.loop import recurrent
 
 
 @keras.saving.register_keras_serializable("hamlib")
@@ -26,7 +28,7 @@ class EncoderDecoder(keras.Model):
 
     Call arguments:
         inputs: a dict of ``symbols[batch, n, b]`` and ``lengths[batch]``, and, unless T = 1, ``queries[batch, T, 0]``.
-        attention: ignored; there is no hard path.
+        attention: ``"soft"`` or ``"hard"``, without effect: there is no hard path.
 
     Returns:
         ``[batch, T, b]``, the probability that each output bit is 1.
@@ -47,6 +49,7 @@ class EncoderDecoder(keras.Model):
             self.attends = keras.layers.AdditiveAttention()
         self.decoder = keras.layers.LSTMCell(units)
         self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
+        self._call_compiled = tf.function(self.call, jit_compile=True, autograph=False)
         self.built = True
         symbols = ops.zeros((1, 2, symbol_width))
         self(dict(symbols=symbols, lengths=ops.ones(1, "int32")))  # so that it has its weights from the start
@@ -54,15 +57,20 @@ class EncoderDecoder(keras.Model):
     def get_config(self):
         return super().get_config() | self.config
 
+    def respond(self, inputs, attention="soft"):
+        """Answer as a call does, compiled."""
+        return self._call_compiled(inputs)
+
     def call(self, inputs, attention="soft", training=False):
+        check_attention(attention)
         symbols = ops.convert_to_tensor(inputs["symbols"])
         mask = ops.arange(symbols.shape[1])[None] < ops.cast(inputs["lengths"], "int32")[:, None]
         said, *states = self.encoder(symbols, mask=mask)
         h, c = states[:2]  # of the forward direction
         steps = inputs.get("queries", symbols[:, :1, :0])
         if not self.attends:
-            return repeat(self._plain_step, steps, [h, c], [])
-        return repeat(self._attending_step, steps, [h, c], [said, self.keys(said), mask])
+            return recurrent(self._plain_step, steps, [h, c], [])
+        return recurrent(self._attending_step, steps, [h, c], [said, self.keys(said), mask])
 
     def _plain_step(self, step, states, constants):
         h, states = self.decoder(step, states)

@@ -1,4 +1,4 @@
-"""The loop over the output symbols, as a Keras RNN."""
+"""The loop over the output symbols in training, as a Keras RNN."""
 
 import keras
 import tensorflow as tf
@@ -17,7 +17,7 @@ class _Step(keras.layers.Layer):
         return self.step(inputs, states)
 
 
-def repeat(step, inputs, states, constants, variables=None):
+def recurrent(step, inputs, states, constants, variables=None):
     """Apply ``step(inputs_t, states, constants) -> (outputs_t, states)`` along ``inputs[batch, T, k]``.
 
     With ``variables``, the trainable ones, a compiled loop keeps only the states for the gradient, and the rest

@@ -4,23 +4,36 @@
 zero vector where nothing is asked, as in the 2016 code. `HAM` (Sec. 3.1) has one: an LSTM, whose state asks.
 """
 
+from typing import Any, NamedTuple
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import MLP, TreeMemory, check_attention, read_leaves
-from hamlib.models.loop import repeat
+from hamlib.models.access import Nodes, hard_access, repeat
+from hamlib.models.answering import Answering
+from hamlib.models.loop import recurrent
 
 OUTPUTS = ("symbols", "mlp")
 
 
-class _TreeModel(keras.Model):
-    """What `RawHAM` and `HAM` share: a memory, T output symbols one after the other, and `trace`.
+class State(NamedTuple):
+    """What one output symbol hands to the next."""
+
+    nodes: Any  # [batch, 2n, d]
+    controller: tuple = ()  # the controller's states
+    leaves: tuple = ()  # with decoys: [batch, n, d], what is read and written, while `nodes` are searched
+
+
+class _TreeModel(Answering, keras.Model):
+    """What `RawHAM` and `HAM` share: a memory, and T output symbols one after the other.
 
     A subclass says what is asked of the memory and what is made of what it reads: `make_query` and `controller_step`.
     """
 
     accesses = 1
-    controller_states = 0  # how many tensors are the controller's state
+    reads_operations = False
     reads_symbols = False  # whether an access reads the input symbol at a leaf, not the leaf's value
 
     def __init__(self, memory, **kwargs):
@@ -36,93 +49,118 @@ class _TreeModel(keras.Model):
 
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
-        for aid in ("decoys", "places"):
-            if aid in inputs and attention == "hard":
-                raise ValueError(f"attention: got 'hard' for a model that is given {aid}; expected 'soft'")
+        for name in ("decoys", "places"):
+            if name in inputs and attention == "hard":
+                raise ValueError(f"attention: got 'hard' for a model that is given {name}; expected 'soft'")
+        if attention == "hard":
+            return self.respond(inputs)
         noise = self.memory.sample_noise(*ops.shape(inputs["symbols"])[:2]) if training else []
-        queries, states = self._start(inputs, noise)
-        if "skipped" in inputs:
-            states = self._skip(inputs, queries[:, 0], states, noise)
-
-        if "places" in inputs:
-            queries = ops.concatenate([queries, ops.cast(inputs["places"], "float32")[..., None]], axis=2)
+        queries, state = self.start(inputs, noise)
 
         def step(query, states, constants):
             symbols, *noise = constants
-            query, place = (query[:, :-1], query[:, -1]) if "places" in inputs else (query, None)
-            return self._step(query, states, symbols, attention, noise, place)[:2]
+            states = tf.nest.pack_sequence_as(state, states)
+            after, _, answer = self.soft_step(states, query, symbols, noise, "places" in inputs)
+            return answer, tf.nest.flatten(after)
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        return repeat(step, queries, states, constants, self.trainable_variables if training else None)
+        variables = self.trainable_variables if training else None
+        return recurrent(step, queries, tf.nest.flatten(state), constants, variables)
 
-    def _skip(self, inputs, query, states, noise):
-        """Return the states after ``skipped`` output symbols, made hard, in Θ(log n) each, without a gradient.
+    def start(self, inputs, noise=()):
+        """Return ``queries[batch, T, k]``, with the places as a last column if there are, and the first `State`.
+
+        Args:
+            inputs: as in a call.
+            noise: what `TreeMemory.sample_noise` returned.
+        """
+        nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
+        queries = inputs.get("queries", nodes[:, :1, :0])  # T = 1 and nothing asked, where nothing is said
+        if "places" in inputs:
+            queries = ops.concatenate([queries, ops.cast(inputs["places"], "float32")[..., None]], axis=2)
+        state = self.begin(State(nodes), inputs, noise)
+        return queries, self._skip(inputs, state, noise) if "skipped" in inputs else state
+
+    def begin(self, state, inputs, noise):
+        """Return the first state, with the controller's states."""
+        return state
+
+    def widen(self, query):
+        """Return ``query[batch, k]`` as `make_query` and `controller_step` take it."""
+        return query
+
+    def _skip(self, inputs, state, noise):
+        """Return the state after ``skipped`` output symbols, made hard, in Θ(log n) each, without a gradient.
 
         Leaves that were not written keep the gradient of EMBED.
         """
-        (nodes, *controller), memory = states[:3], self.memory
-        n = nodes.shape[1] // 2
+        memory, n = self.memory, inputs["symbols"].shape[1]
+        nothing = inputs["symbols"][:, 0, :0]
         quiet = memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]))
 
-        def step(_, before):
-            return tuple(self._step(query, before, inputs["symbols"], "hard", [])[1])
+        def step(_, state):
+            return self.hard_step(state, nothing, inputs["symbols"])[0], []
 
-        before = tuple(ops.stop_gradient(state) for state in (quiet, *controller))
-        after = ops.fori_loop(0, inputs["skipped"][0], step, before)
-        walked, *controller = [ops.stop_gradient(state) for state in after]
+        begun = tf.nest.map_structure(tf.stop_gradient, State(quiet, state.controller))
+        after, _ = repeat(step, begun, inputs["skipped"][0])
+        after = tf.nest.map_structure(tf.stop_gradient, after)
 
         def written(leaves):
-            return ops.where(walked[:, n:] == quiet[:, n:], leaves, walked[:, n:])
+            return ops.where(after.nodes[:, n:] == quiet[:, n:], leaves, after.nodes[:, n:])
 
-        return [memory.join_all(written(nodes[:, n:]), noise), *controller, *map(written, states[3:])]
+        nodes = memory.join_all(written(state.nodes[:, n:]), noise)
+        return State(nodes, after.controller, tuple(map(written, state.leaves)))
 
-    def trace(self, inputs, attention="hard"):
-        """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
+    def hard_step(self, state, query, symbols):
+        """Make one output symbol along η paths.
 
         Args:
-            inputs, attention: as in a call.
+            state: a `State`.
+            query: ``[batch, k]``, what is asked from outside.
+            symbols: ``[batch, n, b]``.
 
-        Yields:
-            for each output symbol ``(nodes, where, answer)``: ``nodes[batch, 2n, d]`` before it, a list of
-            what `TreeMemory.attend` returned at each of its accesses, and ``answer[batch, b]``.
+        Returns:
+            the `State` after it, ``paths[batch, η, log2 n + 1]`` and ``answer[batch, b]``.
         """
-        check_attention(attention)
-        queries, states = self._start(inputs, [])
-        for t in range(queries.shape[1]):
-            nodes = states[0]
-            answer, states, where = self._step(queries[:, t], states, inputs["symbols"], attention, [])
-            yield nodes, where, answer
-
-    def _start(self, inputs, noise):
-        """Return ``queries[batch, T, ...]`` and the states before the first output symbol, the nodes first."""
-        nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
-        return inputs.get("queries", nodes[:, :1, :0]), [nodes]  # T = 1 and nothing asked, where nothing is said
-
-    def _step(self, query, states, symbols, attention, noise, place=None):
-        """Return one output symbol, the states after it, and where its accesses went: to ``place[batch]``, if given."""
-        (nodes, *controller), memory, paths = states, self.memory, []
-        controller, leaves = controller[: self.controller_states], controller[self.controller_states :]
+        store, controller, paths, query = Nodes(state.nodes), state.controller, [], self.widen(query)
         for number in range(self.accesses):
-            where = memory.attend(nodes, self.make_query(query, controller, number), attention, noise)
+            store, path, made = hard_access(self, store, query, controller, number, symbols)
+            controller = made.controller
+            paths.append(path)
+        return State(store.nodes, controller), ops.stack(paths, axis=1), made.answer
+
+    def soft_step(self, state, query, symbols, noise=(), placed=False):
+        """Make one output symbol under η soft attentions (Appendix A).
+
+        Args:
+            state, query, symbols: as in `hard_step`.
+            noise: what `TreeMemory.sample_noise` returned.
+            placed: whether the last number of a query is the leaf that the accesses go to; -1 where SEARCH leads.
+
+        Returns:
+            the `State` after it, ``p[batch, η, n]`` and ``answer[batch, b]``.
+        """
+        memory, (nodes, controller, leaves), seen = self.memory, state, []
+        query, place = (query[:, :-1], query[:, -1:]) if placed else (query, None)
+        query = self.widen(query)
+        for number in range(self.accesses):
+            p = memory.attend(nodes, self.make_query(query, controller, number), "soft", noise)
             if place is not None:
-                where = ops.where(place[:, None] < 0, where, ops.one_hot(ops.cast(place, "int32"), where.shape[1]))
-            if self.reads_symbols or leaves:
-                read = read_leaves(symbols if self.reads_symbols else leaves[0], where)
-            else:
-                read = memory.read(nodes, where)
-            answer, controller, said = self.controller_step(query, controller, read)
+                p = ops.where(place < 0, p, ops.one_hot(ops.cast(place[:, 0], "int32"), p.shape[1]))
+            values = symbols if self.reads_symbols else leaves[0] if leaves else nodes[:, p.shape[1] :]
+            answer, controller, said = self.controller_step(query, controller, read_leaves(values, p))
             if memory.writable:
-                nodes = memory.write(nodes, where, said, noise)
-                leaves = [memory.write_leaves(true, where, said) for true in leaves]
-            paths.append(where)
-        return answer, [nodes, *controller, *leaves], paths
+                nodes = memory.write(nodes, p, said, noise)
+                leaves = tuple(memory.write_leaves(true, p, said) for true in leaves)
+            seen.append(p)
+        return State(nodes, controller, leaves), ops.stack(seen, axis=1), answer
 
     def make_query(self, query, controller, number):
         """Return ``[batch, l]``, what SEARCH sees in access ``number`` of a timestep.
 
         Args:
             query: ``[batch, k]``, what is asked from outside in this timestep.
-            controller: the states of the controller, a list.
+            controller: the controller's states.
             number: from 0 to η - 1.
         """
         raise NotImplementedError
@@ -179,11 +217,18 @@ class RawHAM(_TreeModel):
     def get_config(self):
         return super().get_config() | dict(output=self.output_kind, output_hidden=self.output_hidden)
 
-    def _start(self, inputs, noise):
-        queries, states = super()._start(inputs, noise)
-        if queries.shape[2] == 0:
-            queries = queries @ ops.zeros((0, self.memory.query_width))
-        return queries, states
+    def widen(self, query):
+        return query if query.shape[1] else ops.pad(query, ((0, 0), (0, self.memory.query_width)))
+
+    @property
+    def answer_width(self):
+        """Bits of an output symbol."""
+        return self.memory.symbol_width
+
+    @property
+    def reads_operations(self):
+        """Whether its queries are operations on a tree that starts empty."""
+        return self.output_mlp is not None
 
     @property
     def reads_symbols(self):
@@ -224,8 +269,6 @@ class HAM(_TreeModel):
         ``[batch, T, b]``, the probability that each output bit is 1.
     """
 
-    controller_states = 2
-
     def __init__(self, memory, answer_width, accesses=1, numbered=False, **kwargs):
         super().__init__(memory, **kwargs)
         for name, value in dict(answer_width=answer_width, accesses=accesses).items():
@@ -249,18 +292,17 @@ class HAM(_TreeModel):
             answer_width=self.answer_width, accesses=self.accesses, numbered=self.numbers is not None
         )
 
-    def _start(self, inputs, noise):
-        steps, (nodes,) = super()._start(inputs, noise)
-        leaves = []
-        if "decoys" in inputs:  # the leaves, once for the tree over them and once for what is read
-            leaves = [nodes[:, nodes.shape[1] // 2 :]]
-            nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
-        return steps, [nodes, *self.controller.get_initial_state(ops.shape(nodes)[0]), *leaves]
+    def begin(self, state, inputs, noise):
+        controller = tuple(self.controller.get_initial_state(ops.shape(state.nodes)[0]))
+        if "decoys" not in inputs:
+            return State(state.nodes, controller)
+        nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
+        return State(nodes, controller, (state.nodes[:, state.nodes.shape[1] // 2 :],))
 
     def make_query(self, query, controller, number):
         h = controller[0]
         return h if self.numbers is None else h + ops.take(self.numbers, number, axis=0)
 
     def controller_step(self, query, controller, read):
-        h, controller = self.controller(read, controller)
-        return self.output_layer(h), controller, h
+        h, controller = self.controller(read, list(controller))
+        return self.output_layer(h), tuple(controller), h

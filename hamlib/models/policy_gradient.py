@@ -1,24 +1,28 @@
 """Learning with REINFORCE (Sec. 3.3): paths are sampled decision by decision, and better ones are made more likely.
 
 ``PolicyGradient(model).compile(optimizer, Reinforce())`` and ``fit`` train any model with a tree. An access touches
-log2 n nodes on the way forward and back: what it writes is not put into a tree, but into a journal, where later ones find it.
-So a training step costs Θ(log n) for each access. Only growing a tree over an input takes Θ(n), once.
+log2 n nodes on the way forward and back, so a training step costs Θ(log n) for each access, however many came before.
+Only growing a tree over an input, and listing where its nodes lie, takes Θ(n), once.
 """
 
+from typing import Any, NamedTuple
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import add_rows, rows, siblings
+from hamlib.memory import add_rows, rows
+from hamlib.models.access import Journal, access_along, around, hard_access
 
 
 def rollout(model, inputs, thresholds, noise=None):
-    """Answer along paths that are drawn: at each decision right, where SEARCH is above a threshold.
+    """Answer along sampled paths: at each decision right, where SEARCH is above a threshold.
 
     Args:
         model: a `RawHAM` or a `HAM`.
         inputs: as in its call.
-        thresholds: ``[batch, K, log2 n]``, K = η·T accesses; uniform on [0, 1) to draw paths by their probability.
+        thresholds: ``[batch, K, log2 n]``, K = η·T accesses; uniform on [0, 1) to sample paths by their probability.
         noise: ``[batch, K, log2 n, units]``, added in each JOIN before its activation; None for none.
 
     Returns:
@@ -26,102 +30,152 @@ def rollout(model, inputs, thresholds, noise=None):
         probability of going right at each decision; ``paths[batch, K, log2 n + 1]``; and ``queries[batch, K, l]``,
         which SEARCH saw. Gradients flow through the first two, to all that is not a decision.
     """
-    asked, (nodes, *controller) = model._start(inputs, [])
-    memory, variables = model.memory, model.trainable_variables
-    symbols, thresholds = ops.convert_to_tensor(inputs["symbols"]), ops.convert_to_tensor(thresholds)
-    noise = None if noise is None else ops.convert_to_tensor(noise)
-    batch, n, empty = ops.shape(nodes)[0], nodes.shape[1] // 2, symbols.shape[2] == 0
-    accesses, parts, height = model.accesses * asked.shape[1], len(controller), n.bit_length()
-    on_path_and_beside = ops.array([*range(height), *range(1, height)])  # levels
-    # The journal: the nodes at the start, of an empty tree one for each level; then what each access wrote.
-    first = ops.tile(memory.empty(n)[None], (batch, 1, 1)) if empty else nodes
-    begun = first.shape[1]
-
-    def where_it_stands(paths, index, level):
-        """The rows in the journal of the nodes ``index[batch, r]`` of levels [r], after ``paths[K, batch, height]``."""
-        written = ops.take(paths, level, axis=2) == index
-        access = ops.max(ops.where(written, ops.arange(accesses)[:, None, None], -1), axis=0)
-        return ops.where(access < 0, level if empty else index, begun + access * height + level)
-
-    def access(k, path, around, *tensors):
-        """One access, by its own neighbourhood alone: what is on its path, and beside it."""
-        controller, weights = list(tensors[:parts]), tensors[parts:]
-        with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
-            query = model.make_query(asked[:, k // model.accesses], controller, k % model.accesses)
-            on_path, beside = around[:, :height], around[:, height:]
-            p = memory.search(on_path[:, :-1], query)[..., 0] if n > 1 else ops.zeros_like(query[:, :0])
-            read = rows(symbols, path[:, -1:] - n)[:, 0] if model.reads_symbols else on_path[:, -1]
-            answer, controller, said = model.controller_step(asked[:, k // model.accesses], controller, read)
-            if memory.writable:
-                drawn = None if noise is None else noise[:, k]
-                on_path = memory.update_path(path, beside, memory.written(on_path[:, -1:], said), drawn)
-        return on_path, *controller, answer, p, query
-
-    def draw(k, journal, paths, *tensors):
-        def look(index, level):
-            return rows(journal, where_it_stands(paths, index, ops.array([level])))
-
-        controller, weights = list(tensors[:parts]), tensors[parts:]
-        with keras.StatelessScope(state_mapping=list(zip(variables, weights, strict=True))):
-            query = model.make_query(asked[:, k // model.accesses], controller, k % model.accesses)
-            return memory.descend(look, query, thresholds[:, k])
+    queries, (nodes, state, _) = model.start(inputs)
+    loops = _Rollout(model, inputs["symbols"], queries, thresholds, noise)
+    first = ops.tile(loops.memory.empty(loops.n)[None], (loops.batch, 1, 1)) if loops.starts_empty else nodes
 
     @tf.custom_gradient
     def run(first, *tensors):
-        start, weights = tensors[:parts], tensors[parts:]
+        controller, weights = tensors[: len(state)], tensors[len(state) :]
+        kept = loops.forward(first, controller, weights)
 
-        def forward(k, journal, paths, controller, kept):
-            path = draw(k, journal, paths, *controller, *weights)
-            index = ops.concatenate([path, siblings(path)], axis=1)
-            stands = where_it_stands(paths, index, on_path_and_beside)
-            on_path, *after = access(k, path, rows(journal, stands), *controller, *weights)
-            keep = [stands, *controller, *after[parts:]]
-            kept = [array.write(k, value) for array, value in zip(kept, keep, strict=True)]
-            journal = ops.slice_update(journal, (0, begun + k * height, 0), on_path)
-            return k + 1, journal, ops.slice_update(paths, (k, 0, 0), path[None]), tuple(after[:parts]), kept
+        def gradient(answers, p, *_):
+            return loops.backward(kept, controller, weights, answers, p)
 
-        kept = [tf.TensorArray(kind, accesses) for kind in [tf.int32] + [tf.float32] * (parts + 3)]
-        blank = ops.zeros((batch, accesses * height, memory.node_width))
-        journal, paths = ops.concatenate([first, blank], axis=1), ops.zeros((accesses, batch, height), "int32")
-        state = (tf.constant(0), journal, paths, tuple(start), kept)
-        _, journal, paths, _, kept = tf.while_loop(
-            lambda k, *_: k < accesses, forward, state, maximum_iterations=accesses
-        )
-        stands, *more = [array.stack() for array in kept]
-        before, (answers, ps, queries) = more[:parts], more[parts:]
+        return (kept.answers, kept.p, kept.paths, kept.queries), gradient
 
-        def gradient(d_answers, d_ps, _, __):
-            def backward(k, d_journal, d_controller, d_weights):
-                sources = [rows(journal, stands[k]), *(state[k] for state in before), *weights]
-                with tf.GradientTape() as tape:
-                    tape.watch(sources)
-                    *made, _ = access(k, paths[k], *sources)
-                d_path = ops.slice(d_journal, (0, begun + k * height, 0), (batch, height, memory.node_width))
-                told = [d_path, *d_controller, d_answers[k], d_ps[k]]
-                d_around, *others = tape.gradient(made, sources, told, unconnected_gradients="zero")
-                d_weights = tuple(a + b for a, b in zip(d_weights, others[parts:], strict=True))
-                return k - 1, add_rows(d_journal, stands[k], d_around), tuple(others[:parts]), d_weights
-
-            zeros = [tf.zeros_like(value) for value in (journal, *start, *weights)]
-            state = (tf.constant(accesses - 1), zeros[0], tuple(zeros[1 : 1 + parts]), tuple(zeros[1 + parts :]))
-            end = tf.while_loop(lambda k, *_: k >= 0, backward, state, maximum_iterations=accesses)
-            return end[1][:, :begun], *end[2], *end[3]
-
-        return (answers, ps, paths, queries), gradient
-
-    results = run(first, *controller, *map(tf.convert_to_tensor, variables))
+    results = run(first, *state, *map(tf.convert_to_tensor, model.trainable_variables))
     return [ops.swapaxes(result, 0, 1) for result in results]
 
 
+class _Kept(NamedTuple):
+    """What the way forward leaves for the way back: ``journal[batch, r, d]``, and of each of the K accesses, first
+    axis, what it saw and made."""
+
+    journal: Any
+    answers: Any  # [K, batch, b]
+    p: Any  # [K, batch, log2 n]
+    paths: Any  # [K, batch, log2 n + 1]
+    queries: Any  # [K, batch, l]
+    seen: Any  # [K, batch, 2 * log2 n + 1], rows of the journal
+    controller: tuple  # its states before each access, [K, batch, ...]
+
+
+class _Rollout:
+    """K accesses along sampled paths, and back-propagation through what they touched: Θ(log n) each, both ways.
+
+    What an access writes is not put into a tree, but into a `Journal`, where later ones find it.
+    """
+
+    def __init__(self, model, symbols, queries, thresholds, noise):
+        self.model, self.memory = model, model.memory
+        self.symbols, self.queries = ops.convert_to_tensor(symbols), queries
+        self.thresholds = ops.convert_to_tensor(thresholds)
+        self.noise = None if noise is None else ops.convert_to_tensor(noise)
+        self.batch, self.n, width = self.symbols.shape
+        self.starts_empty = width == 0
+        self.height = self.n.bit_length()
+        self.accesses = model.accesses * queries.shape[1]
+
+    def at(self, k):
+        """Return what access k is given: its query, its number among η, and its noise."""
+        noise = None if self.noise is None else self.noise[:, k]
+        return self.model.widen(self.queries[:, k // self.model.accesses]), k % self.model.accesses, noise
+
+    def with_weights(self, weights):
+        """Use these tensors for the model's weights: a loop's gradient needs all that it depends on as an argument."""
+        return keras.StatelessScope(state_mapping=list(zip(self.model.trainable_variables, weights, strict=True)))
+
+    def begin(self, first):
+        """Return the `Journal` over the nodes at the start; of an empty tree ``first`` has one for each level."""
+        row = np.arange(2 * self.n)
+        level = np.frexp(np.maximum(row, 1))[1] - 1
+        place = ops.convert_to_tensor(level if self.starts_empty else row, "int32")
+        return Journal.begin(first, ops.tile(place[None, :, None], (self.batch, 1, 1)), self.accesses)
+
+    def decisions(self, k, nodes, controller):
+        """Return ``p[batch, log2 n]``, and the query that SEARCH saw, at the nodes of the path."""
+        query, number, _ = self.at(k)
+        asked = self.model.make_query(query, controller, number)
+        if self.n == 1:
+            return ops.zeros_like(asked[:, :0]), asked
+        return self.memory.search(nodes[:, : self.height - 1], asked)[..., 0], asked
+
+    def forward(self, first, controller, weights):
+        """Make all accesses, one after the other."""
+
+        def step(k, journal, controller, arrays):
+            query, number, noise = self.at(k)
+            with self.with_weights(weights):
+                after, path, made = hard_access(
+                    self.model, journal, query, controller, number, self.symbols, self.thresholds[:, k], noise
+                )
+                seen = after.seen if self.memory.writable else rows(journal.place, around(path))[..., 0]
+                p, asked = self.decisions(k, rows(journal.values, seen), controller)
+            kept = [made.answer, p, path, asked, seen, *controller]
+            arrays = [array.write(k, value) for array, value in zip(arrays, kept, strict=True)]
+            return k + 1, after, tuple(made.controller), arrays
+
+        kinds = [tf.float32, tf.float32, tf.int32, tf.float32, tf.int32, *(state.dtype for state in controller)]
+        arrays = [tf.TensorArray(kind, self.accesses) for kind in kinds]
+        state = tf.constant(0), self.begin(first), tuple(controller), arrays
+        _, journal, _, arrays = tf.while_loop(
+            lambda k, *_: k < self.accesses, step, state, maximum_iterations=self.accesses
+        )
+        answers, p, paths, queries, seen, *states = [array.stack() for array in arrays]
+        return _Kept(journal.values, answers, p, paths, queries, seen, tuple(states))
+
+    def backward(self, kept, controller, weights, answers, p):
+        """Go back through all accesses, the last first.
+
+        Args:
+            kept: what `forward` returned.
+            controller, weights: as in `forward`.
+            answers, p: the gradients of ``kept.answers`` and ``kept.p``.
+
+        Returns:
+            the gradients of the nodes at the start, of the controller's first states, and of the weights.
+        """
+        start = kept.journal.shape[1] - self.accesses * self.height
+        shape = (self.batch, self.height, self.memory.node_width)
+
+        def step(k, journal, after, weights_so_far):
+            nodes = rows(kept.journal, kept.seen[k])
+            before = tuple(states[k] for states in kept.controller)
+            with tf.GradientTape() as tape:
+                tape.watch([nodes, before, weights])
+                with self.with_weights(weights):
+                    query, _, noise = self.at(k)
+                    made = access_along(self.model, kept.paths[k], nodes, query, before, self.symbols, noise)
+                    decided, _ = self.decisions(k, nodes, before)
+            written = ops.slice(journal, (0, start + k * self.height, 0), shape)
+            found = tape.gradient(
+                [made.values, *made.controller, made.answer, decided],
+                [nodes, *before, *weights],
+                output_gradients=[written, *after, answers[k], p[k]],
+                unconnected_gradients="zero",
+            )
+            journal = add_rows(journal, kept.seen[k], found[0])
+            summed = [a + b for a, b in zip(weights_so_far, found[1 + len(before) :], strict=True)]
+            return k - 1, journal, tuple(found[1 : 1 + len(before)]), summed
+
+        zeros = [ops.zeros_like(kept.journal), tuple(map(ops.zeros_like, controller)), [*map(ops.zeros_like, weights)]]
+        state = (tf.constant(self.accesses - 1), *zeros)
+        _, journal, controller, weights = tf.while_loop(
+            lambda k, *_: k >= 0, step, state, maximum_iterations=self.accesses
+        )
+        return journal[:, :start], *controller, *weights
+
+
 class PolicyGradient(keras.Model):
-    """Trains a model by trial: its paths are drawn in training, and the most probable ones at any other time.
+    """Trains a model with REINFORCE: its paths are sampled in training, and the most probable ones at any other time.
 
     Args:
         model: a `RawHAM` or a `HAM`; it keeps the weights.
 
     Call arguments:
         inputs: as in the model's call.
-        training: whether paths are drawn.
+        training: whether paths are sampled.
 
     Returns:
         ``[batch, T, b]``, as the model, run hard. In training ``[batch, T, b + 3η]``, what `Reinforce` reads: then
@@ -156,9 +210,9 @@ class PolicyGradient(keras.Model):
         decided = ops.where(paths[..., 1:] % 2 == 1, ops.log(p), ops.log(1 - p))
         entropy = -p * ops.log(p) - (1 - p) * ops.log(1 - p)
         baseline = self.baseline(ops.stop_gradient(queries))
-        told = [ops.sum(decided, -1, keepdims=True), ops.sum(1 / entropy, -1, keepdims=True), baseline]
-        told = ops.reshape(ops.concatenate(told, axis=-1), (batch, steps, 3 * accesses))
-        return ops.concatenate([answers[:, accesses - 1 :: accesses], told], axis=-1)
+        statistics = [ops.sum(decided, -1, keepdims=True), ops.sum(1 / entropy, -1, keepdims=True), baseline]
+        statistics = ops.reshape(ops.concatenate(statistics, axis=-1), (batch, steps, 3 * accesses))
+        return ops.concatenate([answers[:, accesses - 1 :: accesses], statistics], axis=-1)
 
 
 class Reinforce(keras.losses.Loss):
@@ -170,7 +224,7 @@ class Reinforce(keras.losses.Loss):
         -log p(right bits)  -  (R_k - b_k)·log π_k  +  (R_k - b_k)²  +  α / H(p)
 
     where the second term trains only π, the third only b. Nothing is said of accesses after the last judged bit, nor,
-    but for the first term, of paths that were not drawn.
+    but for the first term, of paths that were not sampled.
 
     With ``samples`` K > 1, each input stands K times in a row in the batch, and b_k is the mean R_k of its other
     K - 1 paths (Kool et al. 2019; not in the paper): a path is blamed for its decisions, not for a hard input. Then
@@ -179,7 +233,7 @@ class Reinforce(keras.losses.Loss):
     Args:
         discount: γ, in [0, 1].
         entropy: α at first, at least 0; `alpha` is a variable, which may fall.
-        samples: K, paths drawn for each input.
+        samples: K, paths sampled for each input.
 
     Raises:
         ValueError: an argument out of its range.
@@ -201,28 +255,28 @@ class Reinforce(keras.losses.Loss):
 
     def call(self, targets, outputs):
         width, steps = targets.shape[2], targets.shape[1]
-        answers, told = outputs[..., :width], outputs[..., width:]
+        answers, statistics = outputs[..., :width], outputs[..., width:]
         judged = ops.cast(targets >= 0, "float32")
         log_right = ops.log(ops.clip(ops.where(targets > 0.5, answers, 1 - answers), 1e-7, 1.0))
         bits = -ops.sum(judged * log_right, axis=(1, 2))
-        if told.shape[2] == 0:  # of a path that was not drawn there is nothing more to say
+        if statistics.shape[2] == 0:  # of a path that was not sampled there is nothing more to say
             return bits
         right = ops.sum(judged * ops.cast((answers > 0.5) == (targets > 0.5), "float32"), axis=-1)
-        told = ops.reshape(told, (-1, steps * (told.shape[2] // 3), 3))
-        log_path, undecided, baseline = told[..., 0], told[..., 1], told[..., 2]
-        accesses = told.shape[1] // steps
-        place = ops.arange(told.shape[1])
+        statistics = ops.reshape(statistics, (-1, steps * (statistics.shape[2] // 3), 3))
+        log_path, undecided, baseline = tf.unstack(statistics, axis=2)
+        accesses = statistics.shape[1] // steps
+        place = ops.arange(statistics.shape[1])
         after = place[None] - place[:, None]  # j - k
         weigh = ops.where(after >= 0, self.discount ** ops.cast(ops.maximum(after, 0), "float32"), 0.0)
         at_last = ops.cast(place % accesses == accesses - 1, "float32")  # only the last of η accesses is answered
         returns = ops.stop_gradient(ops.repeat(right, accesses, axis=1) * at_last) @ ops.transpose(weigh)
         asked = ops.repeat(ops.max(judged, axis=-1), accesses, axis=1) @ ops.cast(ops.transpose(after >= 0), "float32")
-        error = returns - baseline if self.samples == 1 else self._beside_the_others(returns)
+        error = returns - baseline if self.samples == 1 else self._less_the_others(returns)
         costs = -ops.stop_gradient(error) * log_path + error**2 + self.alpha * undecided
         return bits + ops.sum(ops.where(asked > 0, costs, 0.0), axis=1)
 
-    def _beside_the_others(self, returns):
-        """``returns[batch, K]`` less the mean of those of the other paths that were drawn for the same input."""
-        drawn = ops.reshape(returns, (-1, self.samples, returns.shape[1]))
-        others = (ops.sum(drawn, axis=1, keepdims=True) - drawn) / (self.samples - 1)
-        return ops.reshape(drawn - others, ops.shape(returns))
+    def _less_the_others(self, returns):
+        """``returns[batch, K]`` less the mean of those of the other paths that were sampled for the same input."""
+        paths = ops.reshape(returns, (-1, self.samples, returns.shape[1]))
+        others = (ops.sum(paths, axis=1, keepdims=True) - paths) / (self.samples - 1)
+        return ops.reshape(paths - others, ops.shape(returns))

@@ -1,0 +1,198 @@
+"""How a trained model answers: compiled loops that belong to the model, of few shapes, over any number of symbols."""
+
+import os
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from hamlib.memory import check_attention, check_power_of_two
+from hamlib.models.access import repeat
+
+NODES_AT_ONCE = 2**18  # of all trees of a slice: what fits the caches of a laptop
+BATCHES = (1, 16, 256)  # how many inputs a slice holds: a batch is filled up to one of them, or cut into several
+LONGEST = 1024  # output symbols in one loop; fewer are filled up to a power of two
+
+
+def check_fits(n, batch, node_width):
+    """Raise a ValueError if so many trees need more memory than the machine has; four copies are made at most.
+
+    Args:
+        n: leaves of each tree.
+        batch: trees.
+        node_width: d.
+    """
+    needed = 4 * batch * 2 * n * node_width * 4
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ValueError(
+            f"n: got {n:,} leaves, which need about {needed / 1e9:,.0f} GB; there are {there / 1e9:,.0f} GB"
+        )
+
+
+class Visit(NamedTuple):
+    """Some output symbols of a batch, one after the other."""
+
+    state: Any  # the `State` that they begin with; `visits` yields the one before, `advance` returns the one after
+    where: Any  # [batch, k, η, log2 n + 1] paths, or [batch, k, η, n] probabilities; None where not watched
+    answers: Any  # [batch, k, b], the probability that each bit is 1
+
+
+class Answering:
+    """The half of a model with a tree that answers and learns nothing.
+
+    Two functions are compiled for each shape, `start` and `advance`, and belong to the model. Shapes are few: slices
+    hold one of `BATCHES` inputs, trees and loops a power of two.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._start_compiled = tf.function(self.start, jit_compile=True, autograph=False)
+        self._advance_compiled = tf.function(self.advance, jit_compile=True, autograph=False)
+
+    def respond(self, inputs, attention="hard"):
+        """Answer as a call does, without a gradient: slice by slice, compiled; inside a graph, as a part of it.
+
+        Args:
+            inputs, attention: as in a call.
+
+        Returns:
+            ``answers[batch, T, b]``, the probability that each bit is 1.
+        """
+        if not tf.executing_eagerly():
+            queries, state = self.start(inputs)
+            count = queries.shape[1] or tf.shape(queries)[1]
+            symbols = tf.convert_to_tensor(inputs["symbols"])
+            return self.advance(symbols, queries, state, count, attention, placed="places" in inputs).answers
+        inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
+        batch, n = inputs["symbols"].shape[:2]
+        size = _slice_size(batch, check_power_of_two(n))
+        answers = []
+        for first in range(0, batch, size):
+            part = {name: value[first : first + size] for name, value in inputs.items()}
+            answers.append(tf.concat([visit.answers for visit in self.visits(part, attention)], axis=1))
+        return tf.concat(answers, axis=0)
+
+    def visits(self, inputs, attention="hard", chunk=LONGEST, watched=False):
+        """Make output symbols one after the other, in compiled loops of at most ``chunk``.
+
+        Args:
+            inputs: as in a call.
+            attention: ``"soft"`` or ``"hard"``.
+            chunk: how many symbols are made between two yields, a positive integer. Each time the nodes are copied.
+            watched: whether `Visit.where` is wanted.
+
+        Yields:
+            a `Visit` of at most ``chunk`` output symbols.
+
+        Raises:
+            ValueError: ``attention`` is not known, ``chunk`` is no positive integer, n is no power of two, or the
+                trees need more memory than there is.
+        """
+        check_attention(attention)
+        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+            raise ValueError(f"chunk: got {chunk!r}; expected a positive integer")
+        batch, n = inputs["symbols"].shape[:2]
+        size = max(batch, _slice_size(batch, check_power_of_two(n)))
+        check_fits(n, size, self.memory.node_width)
+        inputs = {name: _fill(tf.convert_to_tensor(value), size) for name, value in inputs.items()}
+        queries, state = self._start_compiled(inputs)
+        steps = queries.shape[1]
+        for first in range(0, steps, chunk):
+            count = min(chunk, steps - first)
+            most = min(chunk, 1 << (count - 1).bit_length())
+            asked = _fill(queries[:, first : first + count], most, axis=1)
+            after = self._advance_compiled(
+                inputs["symbols"], asked, state, tf.constant(count), attention, watched, "places" in inputs
+            )
+            before = tf.nest.map_structure(lambda value: value[:batch], state) if watched else None
+            yield Visit(before, after.where[:batch, :count] if watched else None, after.answers[:batch, :count])
+            state = after.state
+
+    def advance(self, symbols, queries, state, count, attention, watched=False, placed=False):
+        """Make ``count`` output symbols in one loop: the one loop behind all that answers.
+
+        Args:
+            symbols: ``[batch, n, b]``.
+            queries: ``[batch, k, ...]``, of which the first ``count`` are asked.
+            state: the `State` before them.
+            count: a tensor or an int.
+            attention, watched: as in `visits`.
+            placed: as in `soft_step`.
+
+        Returns:
+            a `Visit` of k output symbols, from ``count`` on zeros.
+        """
+        batch, n, _ = symbols.shape
+
+        def step(k, state):
+            if attention == "hard":
+                state, where, answer = self.hard_step(state, queries[:, k], symbols)
+            else:
+                state, where, answer = self.soft_step(state, queries[:, k], symbols, placed=placed)
+            return state, [answer, where][: 1 + watched]
+
+        way = (tf.int32, n.bit_length()) if attention == "hard" else (tf.float32, n)
+        kept = [(tf.float32, [batch, self.answer_width]), (way[0], [batch, self.accesses, way[1]])][: 1 + watched]
+        most = queries.shape[1] or tf.shape(queries)[1]
+        state, (answers, *where) = repeat(step, state, count, most, kept)
+        return Visit(state, _batch_first(where[0]) if watched else None, _batch_first(answers))
+
+    def trace(self, inputs, attention="hard"):
+        """Answer one output symbol at a time, and show the way: what pictures of a model at work are drawn from.
+
+        Args:
+            inputs, attention: as in a call.
+
+        Yields:
+            for each output symbol ``(nodes, where, answer)``: ``nodes[batch, 2n, d]`` before it, a list of
+            what `TreeMemory.attend` returned at each of its accesses, and ``answer[batch, b]``.
+        """
+        for visit in self.visits(inputs, attention, chunk=1, watched=True):
+            yield visit.state.nodes, tf.unstack(visit.where[:, 0], axis=1), visit.answers[:, 0]
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, n=32, attention="hard"):
+        """Write a SavedModel that answers batches of any size, and runs without hamlib.
+
+        Args:
+            filepath, format, verbose, input_signature: as in ``keras.Model.export``. Where a signature is given, it is
+                the soft call that is written, and n and ``attention`` have no effect.
+            n: leaves of the tree.
+            attention: ``"soft"`` or ``"hard"``.
+        """
+        if input_signature is not None or format != "tf_saved_model":
+            return super().export(filepath, format=format, verbose=verbose, input_signature=input_signature)
+        check_attention(attention)
+        archive = keras.export.ExportArchive()
+        archive.track(self)
+        signature = {
+            name: tf.TensorSpec(*spec, name=name) for name, spec in self.signature(check_power_of_two(n)).items()
+        }
+        archive.add_endpoint("serve", lambda inputs: self(inputs, attention=attention), [signature])
+        archive.write_out(filepath, verbose=verbose is None or verbose)
+
+    def signature(self, n):
+        """Return the ``(shape, dtype)`` of each input of a call, None for what may vary."""
+        operations = 0 if self.reads_operations else self.memory.symbol_width
+        signature = {"symbols": ((None, n, operations), "float32"), "lengths": ((None,), "int32")}
+        if self.memory.writable:
+            width = self.memory.query_width if self.reads_operations else 0
+            signature["queries"] = ((None, None, width), "float32")
+        return signature
+
+
+def _slice_size(batch, n):
+    """How many inputs go through a compiled loop at once: the next of `BATCHES`, as far as the caches reach."""
+    fits = [size for size in BATCHES if size * 2 * n <= NODES_AT_ONCE] or [1]
+    return min((size for size in fits if size >= batch), default=fits[-1])
+
+
+def _fill(values, size, axis=0):
+    """``values`` with zeros after them, so that there are ``size`` along an axis; as they are where there are more."""
+    missing = size - values.shape[axis]
+    return tf.pad(values, [[0, missing * (k == axis)] for k in range(len(values.shape))]) if missing > 0 else values
+
+
+def _batch_first(values):
+    """``[k, batch, ...]`` as ``[batch, k, ...]``."""
+    return tf.transpose(values, [1, 0, *range(2, len(values.shape))])
