@@ -63,7 +63,8 @@ def answers_of(runner, task, symbols):
     asked = inputs["queries"] if inputs["symbols"].shape[2] == 0 else inputs["symbols"]
     right = np.asarray(task.targets(tf.constant(asked), tf.constant(lengths)))
     outputs = runner(inputs, attention="hard")
-    return right.astype(int), np.asarray(outputs).round().astype(int)[:, : right.shape[1]]
+    steps = min(right.shape[1], outputs.shape[1])  # an answer is as long as its input, which was padded
+    return right[:, :steps].astype(int), np.asarray(outputs)[:, :steps].round().astype(int)
 
 
 def confirm(runner, task, candidates, found, shrink=True):
