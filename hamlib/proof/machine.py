@@ -248,7 +248,7 @@ class _Pairs:
         self.states = np.full((len(self.kinds), 2**self.marks), -1, np.int16)  # of an inner node
         self.count = len(leaves.values)
         self.join = np.full((0, 0), -1, np.int16)
-        self.forks = np.zeros((0, 3), int)
+        self.forked = []
         self.margin = float("inf")
         first, last = memory.join.first, memory.join.last
         self.kernel, self.bias = np.array(first.kernel), np.array(first.bias)
@@ -329,13 +329,17 @@ class _Pairs:
 
     def _fork(self, i, j, near, bits, sums):
         """Follow every outcome of the digits that are nearer to 0 than ε."""
-        for row, column in np.argwhere(near < self.epsilon):
-            doubtful = np.flatnonzero(np.abs(sums[row, column]) < self.epsilon)
-            for chosen in range(1, 2 ** len(doubtful)):
-                flip = sum(1 << int(digit) for k, digit in enumerate(doubtful) if chosen >> k & 1)
-                at = i[row : row + 1], j[column : column + 1]
-                state = self._state(*at, bits[row, column : column + 1] ^ flip)
-                self.forks = np.concatenate([self.forks, [[at[0][0], at[1][0], state[0]]]])
+        row, column = np.nonzero(near < self.epsilon)
+        doubtful = (np.abs(sums[row, column]) < self.epsilon) @ (1 << np.arange(self.marks + 1))
+        for flip in range(1, 2 ** (self.marks + 1)):
+            some = (doubtful & flip) == flip
+            left, right = i[row[some]], j[column[some]]
+            state = self._state(left, right, bits[row[some], column[some]] ^ flip)
+            self.forked.append(np.stack([left, right, state], axis=1).astype(np.int16))
+
+    @property
+    def forks(self):
+        return np.concatenate([np.zeros((0, 3), np.int16), *self.forked])
 
     def decide(self, model, operations):
         """``right[O, S]``, and the smallest distance of a probability to 0.5; ε of the sum is a quarter of it."""
