@@ -16,6 +16,7 @@ import tensorflow as tf
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits
+from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
 
@@ -23,17 +24,16 @@ SIZES = (8, 16, 32, 64, 128, 256, 1024)
 
 
 def main(arguments=None):
-    """Run one command; return its exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    """Run one command; return its exit status: 0 done, 1 refuted, 2 bad input or undecided, 130 stopped by Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except KeyboardInterrupt:
         print("\nStopped.", getattr(options, "go_on", ""), file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser():
@@ -85,6 +85,8 @@ def _parser():
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
     table.add_argument("--markdown", action="store_true", help="as Markdown")
+
+    add_options(command("prove", prove_command, "Prove a model right for every input, or show one that it gets wrong."))
 
     command("tasks", _tasks, "List the tasks, the recipes and the shipped models.")
 

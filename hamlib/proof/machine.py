@@ -10,6 +10,8 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from hamlib.models import RawHAM
+
 LIMIT = 12_000  # states; the table of JOIN has as many rows and columns
 SAFETY = 4  # times the worst rounding error of a sum in float32, so that other devices come out the same
 EITHER = 2  # in `TreeMachine.right`: too near to say
@@ -134,7 +136,7 @@ def check_digital(model):
     memory = getattr(model, "memory", None)
     if memory is None:
         raise NotFinite("model: it has no tree memory, so it is no machine")
-    if getattr(model, "controller_states", 0):
+    if not isinstance(model, RawHAM):
         raise NotFinite("model: a controller (an LSTM) asks its memory, and an LSTM's state is not finite")
     if memory.config.get("join") != "carry":
         raise NotFinite("model: its nodes are not digital (join='carry'), so their values are not finitely many")
@@ -143,8 +145,8 @@ def check_digital(model):
 def extract(model, limit=LIMIT, operations=None, progress=None):
     """Find all values that a node of a digital memory can have, in any tree, and return its `TreeMachine`.
 
-    The leaves are all symbols, the empty leaf and what WRITE makes of them; the inner nodes are the JOINs of all pairs of
-    leaves, then of all pairs of inner nodes, until nothing new appears: then none can, at any height.
+    The leaves are all symbols, the empty leaf and what WRITE makes of them; the inner nodes are the JOINs of all pairs
+    of leaves, then of all pairs of inner nodes, until nothing new appears: then none can, at any height.
 
     Args:
         model: a `RawHAM` whose memory is digital.
@@ -214,7 +216,7 @@ class _Leaves:
             fresh, old = self.values[known:], self.values
             ask = tf.function(lambda query, fresh=fresh: memory.written(fresh[None], query[None])[0])
             made = np.stack([ask(tf.constant(query)).numpy() for query in operations])
-            self.values, index = _unique(np.concatenate([old, made.reshape(-1, d)]), len(old))
+            self.values, index = _unique(np.concatenate([old, made.reshape(-1, d)]))
             self.written = np.concatenate([self.written, index[len(old) :].reshape(len(operations), -1)], axis=1)
             known = len(old)
             if not operations.any():  # once
@@ -223,8 +225,8 @@ class _Leaves:
         self.written = np.pad(self.written, ((0, 0), (0, missing)), constant_values=-1)
 
 
-def _unique(rows, first=0):
-    """The different ones of ``rows``, in the order in which they come, the ``first`` as they are; and which is which."""
+def _unique(rows):
+    """The different ones of ``rows``, in the order in which they come, and which each is."""
     rows = np.ascontiguousarray(rows + 0.0, "float32")  # one zero, not two
     packed = rows.view(np.dtype((np.void, rows.shape[1] * 4))).ravel()
     _, where, index = np.unique(packed, return_index=True, return_inverse=True)

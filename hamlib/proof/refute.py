@@ -16,9 +16,9 @@ CHUNK = 1 << 17  # pairs asked at once
 def refute_selecting(model, task, seed=0, progress=None):
     """Look for an input that a raw memory of continuous values answers wrongly: of tasks that take the smallest key.
 
-    All pairs of two leaves are asked. A level above, the subtrees are too many: for each key that is the smallest of its
-    subtree there are those that hold no other key, those with a single smaller one at an end, and some by chance. All
-    pairs of these are asked.
+    All pairs of two leaves are asked. A level above, the subtrees are too many: for each key that is the smallest of
+    its subtree there are those that hold no other key, those with a single smaller one at an end, and some by chance.
+    All pairs of these are asked.
 
     Args:
         model: a `RawHAM`.
@@ -52,8 +52,8 @@ def refute_selecting(model, task, seed=0, progress=None):
         if progress:
             progress(height, HEIGHTS)
         inputs = [symbols[np.append(trees[i], trees[j])] for i, j in shown[:: 1 + len(shown) // 200]]
-        example = confirm(model, task, [_told_apart(rules, input_) for input_ in inputs], f"a pair of subtrees of {2 ** (height - 1)} leaves")
-        if example:
+        found = f"a pair of subtrees of {2 ** (height - 1)} leaves"
+        if example := confirm(model, task, [_told_apart(rules, input_) for input_ in inputs], found):
             return example, decisions, refuted
         i, j = _subtrees(rng, label, rules.none, height)
         trees, label = np.concatenate([trees[i], trees[j]], axis=1), np.minimum(label[i], label[j])
@@ -109,7 +109,7 @@ def refute_structure(runner, task, seed=0, most=64):
         for wishes in _streams(rng, n):
             operations = _operations(rng, task, wishes, n)
             leaves = 1 << (len(operations) - 1).bit_length()
-            if leaves == n and (example := confirm(runner, task, [operations], f"an odd stream on {n} leaves", n <= 16)):
+            if leaves == n and (example := confirm(runner, task, [operations], "an odd stream of operations", n <= 16)):
                 return example
         n *= 2
     return None

@@ -1,20 +1,20 @@
 """The proof for tasks that take the smallest key first: *select the smallest*, and *sort* without an LSTM.
 
-**Theorem.** Let a memory's states be those of a `TreeMachine`. Label a subtree by the smallest key that is left in it, or
-by none. If for every pair of labelled states that subtrees of one height can have, SEARCH goes right at their JOIN just
-where the right label is smaller (and anywhere where none is left), then every access in every tree of every height
-goes to the first of the smallest keys that are left.
+**Theorem.** Let a memory's states be those of a `TreeMachine`. Label a subtree by the smallest key that is left in it,
+or by none. If for every pair of labelled states that subtrees of one height can have, SEARCH goes right at their JOIN
+just where the right label is smaller (and anywhere where none is left), then every access in every tree of every
+height goes to the first of the smallest keys that are left.
 
 *Over the height*: at the root the decision leads to a child whose label is the smallest of both, the left one of two
-equal ones; the child is a tree of one level less. The pairs of one height are found from those below, until a height has
-the same labelled states as one before: then all higher ones repeat them.
+equal ones; the child is a tree of one level less. The pairs of one height are found from those below, until a height
+has the same labelled states as one before: then all higher ones repeat them.
 *Over the accesses*: WRITE changes the one leaf that was taken, to a state whose label is none, and only its ancestors
-are joined again. So before the k-th access the labels are right again, with k - 1 keys less. The answers are the symbols
-in the order of a stable sort; with one access, the first of the smallest.
+are joined again. So before the k-th access the labels are right again, with k - 1 keys less. The answers are the
+symbols in the order of a stable sort; with one access, the first of the smallest.
 
-**Assumptions.** A leaf that holds the input, one whose symbol was taken, and an empty one may be anywhere, but empty ones
-come last. A leaf is taken with any keys left, more than can happen. float32 errs by no more than ε in the sum of a
-digit; nearer ones are followed with either outcome.
+**Assumptions.** A leaf whose symbol was taken may be anywhere beside any that is left, which is more than can happen;
+empty leaves come last, as m symbols fill the first m leaves. float32 errs by no more than ε in the sum of a digit;
+nearer ones are followed with either outcome.
 """
 
 import numpy as np
@@ -22,6 +22,9 @@ import numpy as np
 from hamlib.proof.examples import confirm
 
 FULL, PART, NOTHING = range(3)  # of the leaves of a subtree, how many hold the input
+LABELS = 2**16  # more than there are
+CHUNK = 1 << 20  # pairs checked at once
+HEIGHTS = 7  # counterexamples are looked for in trees of up to 128 leaves
 
 
 class Selecting:
@@ -37,7 +40,7 @@ class Selecting:
         return (np.asarray(symbols)[:, : self.width] @ 2 ** np.arange(self.width - 1, -1, -1)).astype(int)
 
     def leaves(self, machine):
-        """Labelled leaves: ``state[k]``, ``label[k]`` and ``symbol[k]``, which one stands or stood there; -1 for none."""
+        """Labelled leaves: ``state[k]``, ``label[k]``, and ``symbol[k]``, which stands or stood there, -1 for none."""
         keys, number = self.keys(machine.symbols), np.arange(len(machine.symbols))
         state = [machine.leaf, [machine.empty]]
         label = [3 * keys + FULL, [3 * self.none + NOTHING]]
@@ -81,23 +84,28 @@ def check_selecting(machine, task, runner, margins=None):
     keys = rules.keys(machine.symbols)
     while (frozen := level.tobytes()) not in known:
         known.add(frozen)
-        size = len(level)
-        i, j = (index.ravel() for index in np.indices((size, size)))
-        labels, there = rules.join(level[i, 1], level[j, 1])
-        i, j, labels = i[there], j[there], labels[there]
-        i, j, made, labels = _outcomes(machine, level, i, j, labels)
-        demand = rules.demand(level[i, 1], level[j, 1])
-        wrong = (demand >= 0) & (machine.right[0, made] != demand)
-        decisions += int((demand >= 0).sum())
-        refuted += int(wrong.sum())
-        if wrong.any() and len(below) <= 7:
-            pairs = np.stack([i, j], 1)[wrong]
-            example = _first_shown(runner, task, machine, keys, below, pairs[_spread(len(pairs))])
-            if example:
+        size, parts, shown = len(level), [], []
+        for low in range(0, size, rows := max(1, CHUNK // size)):
+            i, j = (index.ravel() for index in np.indices((min(rows, size - low), size)))
+            i += low
+            labels, there = rules.join(level[i, 1], level[j, 1])
+            i, j, made, labels = _outcomes(machine, level, i[there], j[there], labels[there])
+            demand = rules.demand(level[i, 1], level[j, 1])
+            wrong = (demand >= 0) & (machine.right[0, made] != demand)
+            decisions += int((demand >= 0).sum())
+            refuted += int(wrong.sum())
+            pairs = np.stack([i, j], axis=1)
+            shown.append(pairs[wrong][_spread(wrong.sum(), 20)])
+            first = np.unique(made * LABELS + labels, return_index=True)[1]
+            parts.append((made[first], labels[first], pairs[first]))
+        shown = np.concatenate(shown)
+        if len(shown) and len(below) <= HEIGHTS:
+            shown = shown[_spread(len(shown))]
+            if example := _first_shown(runner, task, machine, keys, below, shown):
                 return example, decisions, refuted, len(below)
+        made, labels, pairs = (np.concatenate(column) for column in zip(*parts, strict=True))
         level, members = _distinct(made, labels)
-        first = np.unique(members, return_index=True)[1]
-        below.append((np.stack([i, j], 1)[first], None))
+        below.append((pairs[np.unique(members, return_index=True)[1]], None))
     return None, decisions, refuted, len(below) - 1
 
 
@@ -123,7 +131,7 @@ def _outcomes(machine, level, i, j, labels):
 
 def _spread(count, most=100):
     """Which of so many to try."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+    return np.zeros(0, int) if not count else np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
 
 
 def _first_shown(runner, task, machine, keys, below, pairs):

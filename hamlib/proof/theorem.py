@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from hamlib.models import RawHAM
 from hamlib.proof.examples import Counterexample
-from hamlib.proof.machine import EITHER, NotFinite, check_digital, extract
+from hamlib.proof.machine import check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.proof.stack import Refuted, check_stack
@@ -51,8 +52,8 @@ class Proof:
         near = ", ".join(f"{name} {value:.3g}" for name, value in self.margins.items())
         return (
             f"{self.task}: proved for every input of every length. {self.decisions:,} decisions over all pairs of "
-            f"{self.states:,} states, which are {self.merged:,} different ones; {self.checked:,} of these with a label, "
-            f"0 wrong; nothing new above height {self.heights}. Nearest to a threshold: {near}"
+            f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong; "
+            f" nothing new above height {self.heights}. Nearest to a threshold: {near}"
         )
 
 
@@ -108,9 +109,7 @@ def prove(machine, task, model=None):
         return example
     if refuted:
         raise Undecided(f"machine: {why}, but no input was found that shows it")
-    return Proof(
-        task.name, machine.states, small.states, machine.decisions, checked, heights, machine.margins
-    )
+    return Proof(task.name, machine.states, small.states, machine.decisions, checked, heights, machine.margins)
 
 
 def examine(model, task, progress=None):
@@ -132,7 +131,7 @@ def examine(model, task, progress=None):
         check_digital(model)
     except ValueError as reason:
         example = None
-        if getattr(model, "memory", None) and not model.controller_states:
+        if isinstance(model, RawHAM):
             if task.name in SELECTING:
                 example = refute_selecting(model, task, progress=progress)[0]
             elif isinstance(task, Structure):
@@ -194,6 +193,3 @@ class TableRunner:
             place = machine.access(tree, which)
             answers.append(machine.answer[before[n + place]] if machine.answer.shape[1] else symbols[place])
         return np.array(answers, "float32")
-
-
-__all__ = ["EITHER", "NotFinite", "Proof", "TableRunner", "Undecided", "examine", "prove", "read_proof"]
