@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from hamlib.memory import TreeMemory
 from hamlib.models import RawHAM
 from hamlib.pretrained import load_pretrained
-from hamlib.proof import Counterexample, NotFinite, Proof, TableRunner, TreeMachine, Undecided, examine, extract, prove
+from hamlib.proof import (
+    Counterexample,
+    NotFinite,
+    Proof,
+    TableRunner,
+    TreeMachine,
+    Undecided,
+    examine,
+    extract,
+    places,
+    prove,
+)
 from hamlib.tasks import get_task
 
 SYMBOLS = np.array(list(itertools.product((0, 1), repeat=10)), "float32")
@@ -203,3 +214,18 @@ def test_no_digital_nodes():
 def test_a_machine_of_other_symbols():
     with pytest.raises(ValueError, match="machine: its symbols have 10 bits; those of stack have 6"):
         prove(dataclasses.replace(MACHINES["stack"], operations=np.zeros((2, 10))), get_task("stack"))
+
+
+@pytest.mark.parametrize("n, accesses", [(1, 1), (2, 2), (8, 5), (1024, 1024), (2048, 1100)])
+def test_the_machine_at_speed_goes_where_its_tables_go(n, accesses):
+    machine, rng = MACHINES["sort"], np.random.default_rng(0)
+    leaves = machine.leaf[rng.integers(0, 1024, n)]
+    leaves[accesses:] = machine.empty
+    tree = machine.grow(leaves)
+    assert places(machine, leaves, accesses).tolist() == [machine.access(tree) for _ in range(accesses)]
+
+
+@pytest.mark.parametrize("accesses", [0, 9])
+def test_more_accesses_than_leaves(accesses):
+    with pytest.raises(ValueError, match="accesses: got .; expected 1 to n = 8"):
+        places(MACHINES["sort"], MACHINES["sort"].leaf[:8], accesses)

@@ -2,6 +2,7 @@
 
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import NotFinite, TreeMachine, extract
+from hamlib.proof.speed import places
 from hamlib.proof.theorem import Proof, TableRunner, Undecided, examine, prove, read_proof
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Undecided",
     "examine",
     "extract",
+    "places",
     "prove",
     "read_proof",
 ]
