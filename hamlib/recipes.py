@@ -5,6 +5,7 @@
 
 import dataclasses
 
+from hamlib.memory import spell_out
 from hamlib.tasks import get_task
 
 
@@ -18,7 +19,9 @@ class Recipe:
 
     Attributes:
         task: name of the task.
-        memory: name of the memory's preset; None where there is none.
+        memory: the memory: a preset's name, or `TreeMemory` arguments. Either is spelled out, and kept as the mapping
+            of all arguments that it stands for, so that a preset that changes does not change a run that goes on.
+            None where there is none.
         start: name of the recipe whose best weights, of the same seed, this one begins with. It is trained first. None
             for weights that are drawn.
         model: ``"raw"``, nobody asks the memory (`RawHAM`); ``"ham"``, an LSTM does (`HAM`); ``"lstm"`` and
@@ -57,7 +60,7 @@ class Recipe:
     """
 
     task: str
-    memory: str | None
+    memory: dict | str | None
     start: str | None = None
     model: str = "raw"
     accesses: int = 1
@@ -85,11 +88,23 @@ class Recipe:
     batch_size: int = 50
     validation_steps: int = 200
 
+    def __post_init__(self):
+        get_task(self.task)
+        if self.memory is not None:
+            object.__setattr__(self, "memory", spell_out(self.memory))
+
     @classmethod
     def from_json(cls, fields):
-        """Return the recipe of ``fields`` read from JSON, where a tuple is a list; missing ones have their default."""
-        values = {field.name: fields.get(field.name, field.default) for field in dataclasses.fields(cls)}
-        return cls(**{name: _tuples(value) for name, value in values.items()})
+        """Return the recipe of ``fields`` read from JSON, where a tuple is a list.
+
+        Raises:
+            ValueError: a field is missing, or unknown; the message lists those.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for what, names in ("missing", set(known) - set(fields)), ("unknown", set(fields) - set(known)):
+            if names:
+                raise ValueError(f"recipe: {what} fields {', '.join(sorted(names))}; expected {', '.join(known)}")
+        return cls(**{name: _tuples(fields[name]) for name in known})
 
     def at_rate(self, rate):
         """The same recipe with another first learning rate, which falls as far."""

@@ -110,7 +110,7 @@ print("next step, same batch:", np.array_equal(later["symbols"], x))
 
 # %%
 keras.utils.set_random_seed(0)
-memory = TreeMemory(task.symbol_width, writable=False, **preset("2016"))
+memory = TreeMemory(task.symbol_width, write=None, **preset("2016"))
 query = np.zeros((4, memory.query_width), "float32")
 
 nodes = memory.grow(inputs["symbols"], inputs["lengths"])  # EMBED, then JOIN from the bottom up
@@ -129,7 +129,7 @@ print("numbers to learn:", model.count_params())
 
 # %% [markdown]
 # **Why is there no WRITE?** WRITE changes the memory for the accesses that come *after* it. Here there is one access
-# and then the job is done, so nothing would ever see what was written. `writable=False` leaves WRITE out. Sorting,
+# and then the job is done, so nothing would ever see what was written. `write=None` leaves WRITE out. Sorting,
 # in chapter 5, needs n accesses, and then WRITE is what remembers which leaves were already visited.
 
 # %% [markdown]

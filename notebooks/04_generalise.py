@@ -238,7 +238,7 @@ print("wrong at the root (%):", goes_right(plain))
 # %%
 full = RECIPES["smallest"]
 print("sizes:", full.sizes, "  mixed lengths:", full.mixed, "  memory:", full.memory)
-print("memory:", preset(full.memory))
+print("memory:", full.memory)
 
 # %% [markdown]
 # We run it, much shortened, with a faster learning rate that falls sooner. The curriculum moves on when the validation
@@ -285,7 +285,7 @@ print(table_text(rows))
 # curriculum, steps and seed.
 
 # %% tags=["slow"]
-PRESETS["book-relu"] = preset("book") | dict(node_activation="relu", join_noise=0.0)
+PRESETS["book-relu"] = preset("book") | dict(node="relu-normalised", noise={})
 drifting = train_here(dataclasses.replace(full, **SHORT, memory="book-relu"), "drifting")
 workshop.cleanup()
 rows.insert(-1, row("curriculum + ReLU nodes, live", drifting))

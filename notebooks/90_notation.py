@@ -112,16 +112,23 @@ for name, (array, shape) in expected.items():
 # ## Which forms of the memory have a name?
 #
 # The four transformations can be small or large. Some sets of choices have a name, a **preset**; this table is printed
-# from the code. `…_hidden` is the number of ReLU units in the first of two layers; 0 means a single layer.
+# from the code. `hidden` is the number of ReLU units in the first of two layers; a part that is not named has a single
+# layer.
 
 # %%
 configs = {name: TreeMemory(task.symbol_width, **preset(name)).get_config() for name in PRESETS}
-hidden = ("name", "dtype", "trainable", "symbol_width", "writable")
-choices = [key for key in configs["book"] if key not in hidden]
+fixed = ("name", "dtype", "trainable", "symbol_width")
+choices = [key for key in configs["book"] if key not in fixed]
 weights = {name: TreeMemory(task.symbol_width, **preset(name)).count_params() for name in PRESETS}
 
 table = [["choice", *(f'"{name}"' for name in PRESETS)], ["---"] * (len(PRESETS) + 1)]
-table += [[f"`{key}`", *(str(configs[name][key]) for name in PRESETS)] for key in choices]
+
+
+def cell(value):
+    return ", ".join(f"{part} {x}" for part, x in value.items() if x) if isinstance(value, dict) else str(value)
+
+
+table += [[f"`{key}`", *(cell(configs[name][key]) for name in PRESETS)] for key in choices]
 table += [["weights, for b = 10, with WRITE", *(f"{weights[name]:,}" for name in PRESETS)]]
 display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 

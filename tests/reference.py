@@ -35,14 +35,24 @@ def grow(memory, symbols, m):
     n = len(symbols)
     nodes = np.zeros((2 * n, memory.node_width))
     for k in range(m):
-        nodes[n + k] = mlp(memory.embed, symbols[k])
+        nodes[n + k] = marked(memory, mlp(memory.embed, symbols[k]))
     return join_above(memory, nodes)
+
+
+def marked(memory, carried):
+    """A leaf: the marks of a digital memory, its last coordinates, are 0."""
+    return np.concatenate([carried, np.zeros(memory.node_width - len(carried))])
 
 
 def join(memory, left, right):
     made = mlp(memory.join, left, right)
-    if len(made) == len(left):
+    if memory.config["join"] == "new":
         return made
+    if memory.config["join"] == "carry":
+        if memory.digital > 0:
+            made = np.where(made > 0, 1.0, -1.0)
+        carried, g = len(left) - memory.config["marks"], (made[-1] + 1) / 2
+        return np.concatenate([g * right[:carried] + (1 - g) * left[:carried], made[:-1]])
     value, new, from_right = made[: len(left)], (made[len(left) : -1] + 1) / 2, (made[-1] + 1) / 2
     return new * value + (1 - new) * (from_right * right + (1 - from_right) * left)
 
@@ -77,10 +87,11 @@ def attend_hard(memory, nodes, query):
 
 
 def written(memory, leaf, query):
-    if memory.config["replaces"]:
-        return mlp(memory.write_value, query)
+    if memory.write_gate is None:
+        return marked(memory, mlp(memory.write_value, query))
+    leaf = leaf[: memory.carried]
     gate = mlp(memory.write_gate, leaf, query)
-    return gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf
+    return marked(memory, gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf)
 
 
 def write_soft(memory, nodes, p, query):

@@ -79,7 +79,7 @@ def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, 
 
 
 def test_a_folder_with_another_run_is_refused(short, tmp_path, capsys):
-    (tmp_path / "run.json").write_text('{"task": "smallest", "seed": 1}')
+    training.open_run(tmp_path, short, 1)
     assert main(["train", "--folder", str(tmp_path)]) == 2
     assert "holds another run" in capsys.readouterr().err
 

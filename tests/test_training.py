@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
+from hamlib.memory import PRESETS
 from hamlib.recipes import RATES, RECIPES, Recipe, get_recipe
 from hamlib.tasks import get_task
 from hamlib.training import (
@@ -325,6 +326,33 @@ def test_reading_what_is_no_run(tmp_path):
     (tmp_path / "run.json").write_text('{"task": "smallest"')
     with pytest.raises(ValueError, match="is not the card of a run"):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda card: card.pop("memory"), r"is not the card of a run \(recipe: missing fields memory; expected task"),
+        (lambda card: card.pop("seed"), r"is not the card of a run \(missing field 'seed'\)"),
+        (lambda card: card.update(speed=3), r"is not the card of a run \(recipe: unknown fields speed; expected task"),
+        (lambda card: card["memory"].update(join="old"), r"is not the card of a run \(join: unknown 'old'; known: new"),
+        (lambda card: card.update(task="swap"), r"is not the card of a run \(task: unknown 'swap'"),
+    ],
+)
+def test_a_card_that_is_not_whole_says_what_is_wrong(tmp_path, change, message):
+    open_run(tmp_path, SHORT, 0)
+    card = json.loads((tmp_path / "run.json").read_text())
+    change(card)
+    (tmp_path / "run.json").write_text(json.dumps(card))
+    with pytest.raises(ValueError, match=message):
+        read_run(tmp_path)
+
+
+def test_a_preset_that_changes_does_not_change_a_run(tmp_path, monkeypatch):
+    open_run(tmp_path, SHORT, 0)
+    monkeypatch.setitem(PRESETS, "book", PRESETS["book"] | dict(join="copy"))
+    assert read_run(tmp_path) == SHORT and SHORT.memory["join"] == "new"
+    with pytest.raises(ValueError, match="holds another run .*memory is .*'new'.* there and .*'copy'.* here"):
+        open_run(tmp_path, dataclasses.replace(SHORT, memory="book"), 0)
 
 
 def test_writing_whole_or_not_at_all(tmp_path):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from hamlib.memory.forms import DEFAULTS, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
 from hamlib.memory.mlp import MLP
 from hamlib.memory.nodes import is_path, put_rows, read_leaves, rows, siblings
 
@@ -39,115 +40,92 @@ class TreeMemory(keras.layers.Layer):
     * SEARCH: R^d x R^l -> [0, 1], the probability of going right at an inner node.
     * WRITE: R^d x R^l -> R^d, ``T * H + (1 - T) * h_a``, T and H two MLPs that end in a sigmoid.
 
+    Only the forms "relu", "new" and "highway", without noise, are the paper's.
+
     Args:
         symbol_width: b, width of an input symbol.
         node_width: d, width of the value of a node.
         query_width: l, width of the query (h_LSTM in the paper).
-        embed_hidden, join_hidden, search_hidden, write_hidden: ReLU units in the first of two
-            layers; 0 for one layer.
-        node_bias: whether EMBED and JOIN have biases.
-        node_activation: the activation of EMBED and JOIN: ``"relu"`` in the paper. A bounded one
-            keeps nodes at their limits, so that what JOIN hands up does not grow with the number of
-            nodes below.
-        normalise: whether layer normalisation stands before that activation. It keeps the scale of a
-            node the same at every depth (not in the paper).
-        join_noise: half the width of the uniform noise that training adds, at first, before the
-            activation of JOIN; 0 in the paper. Only what is driven far into saturation gets through, so JOIN
-            learns to hand up digital values, and its small errors cannot add up with depth.
-        join_copies: whether JOIN is in a form like WRITE's, ``T * H + (1 - T) * (g * right + (1 - g) * left)``: each
-            coordinate is new or copied, all from one child where g is 0 or 1. A copy is as good at any depth. Not in
-            the paper.
-        join_carry: with a minus, the first bias of JOIN's T: how much it copies before anything is learned. Not in the
-            paper.
-        search_noise: the same before the sigmoid of SEARCH; 0 in the paper. A soft access may learn to look at two
-            leaves at once, which no path can; under noise, only what is decided gets through.
-        forget: WRITE's first biases, of T, and with a minus of H: how much it empties a leaf before anything is
-            learned; 0 in the paper.
-        write_activation: of H, ``"sigmoid"`` in the paper. With JOIN's, a leaf is written in the digits of a node,
-            which JOIN can copy.
-        replaces: whether WRITE is H alone, and H sees the query alone. Nothing of what stood in a leaf is left, so
-            that one leaf cannot hold the last two or three things written to it. Not in the paper.
-        writable: whether there is a WRITE. A read-only memory is attended and read, never changed.
+        node: how EMBED and JOIN end. ``"relu"``; ``"relu-unbiased"``, without biases, as in the 2016 code;
+            ``"relu-normalised"``, after layer normalisation, which keeps the scale of a node the same at any depth; or
+            ``"saturating"``, normalised and cut off at -1 and 1, so that what JOIN hands up can settle at its limits.
+        join: what JOIN makes of its children. ``"new"``: all of it. ``"copy"``: a form like WRITE's,
+            ``T * H + (1 - T) * (g * right + (1 - g) * left)``, each coordinate is new or copied, all from one child
+            where g is 0 or 1; a copy is as good at any depth. ``"copy-at-first"``: the same, whose T begins near 0.
+            ``"carry"``: a **digital** memory, where d - ``marks`` coordinates are *carried*, copied from the child
+            that g says, and the others are *marked*, always new. Its JOIN is not normalised and makes g and the marks
+            only. A leaf's marks are 0: EMBED and WRITE make what is carried.
+        write: ``"highway"``; ``"emptying"``, the same with first biases that empty a leaf before anything is learned;
+            ``"replace"``, H of the query alone, so that one leaf cannot hold the last two or three things written to
+            it; ``"replace-saturating"``, the same, ending as JOIN does, so that JOIN can copy its digits; or None for
+            a read-only memory, which is attended and read, never changed.
+        hidden: ReLU units in the first of two layers of ``embed``, ``join``, ``search`` and ``write``; 0, or not named,
+            for one layer. None for ``{"join": 64}``.
+        noise: half the width of the uniform noise that training adds, at first, before the activation of ``embed``,
+            ``join`` and ``search``; 0, or not named, for none. Under it only what is driven far into saturation gets
+            through: JOIN learns to hand up digital values, whose small errors cannot add up with depth, and SEARCH to
+            decide, where a soft access could look at two leaves at once, which no path can.
+        marks: marked coordinates of ``join="carry"``; without effect on others.
+
+    Attributes:
+        carried: the coordinates of a leaf that EMBED and WRITE make: d, or d - ``marks`` where JOIN carries.
+        digital: where JOIN carries, a variable that is saved with the weights: 0, and g and the marks are continuous,
+            as training begins; 1, and they are digits, exactly 0 or 1 and -1 or 1, in training as in use (gradients
+            go straight through the rounding). Then a node has finitely many values. None for other memories.
 
     Raises:
-        ValueError: a width is not a positive integer; a number of hidden units, the noise or a bias is negative; a
-            JOIN that copies has an activation that is not within -1 and 1, or one that does not has a `join_carry`.
+        ValueError: a width is not a positive integer; a form is unknown, or does not go with another; a number of
+            hidden units or a noise is negative; as many marks as coordinates.
     """
 
     def __init__(
         self,
         symbol_width,
-        node_width=32,
-        query_width=32,
-        embed_hidden=0,
-        join_hidden=64,
-        search_hidden=0,
-        write_hidden=0,
-        node_bias=True,
-        node_activation="hard_tanh",
-        normalise=True,
-        join_copies=False,
-        join_noise=0.0,
-        join_carry=0.0,
-        search_noise=0.0,
-        forget=0.0,
-        write_activation="sigmoid",
-        replaces=False,
-        writable=True,
+        node_width=DEFAULTS["node_width"],
+        query_width=DEFAULTS["query_width"],
+        node=DEFAULTS["node"],
+        join=DEFAULTS["join"],
+        write=DEFAULTS["write"],
+        hidden=None,
+        noise=None,
+        marks=DEFAULTS["marks"],
         **kwargs,
     ):
-        widths = dict(symbol_width=symbol_width, node_width=node_width, query_width=query_width)
-        hidden = dict(
-            embed_hidden=embed_hidden, join_hidden=join_hidden, search_hidden=search_hidden, write_hidden=write_hidden
-        )
-        for name, value in (widths | hidden).items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < (name in widths):
-                raise ValueError(f"{name}: got {value!r}; expected an integer of at least {int(name in widths)}")
-        for name, value in dict(
-            join_noise=join_noise, join_carry=join_carry, search_noise=search_noise, forget=forget
-        ).items():
-            if not 0 <= value < float("inf"):
-                raise ValueError(f"{name}: got {value!r}; expected a number of at least 0")
-        if join_copies and node_activation not in ("hard_tanh", "tanh"):
-            raise ValueError(f"node_activation: got {node_activation!r}; with join_copies, expected hard_tanh or tanh")
-        if join_carry and not (join_copies and normalise):
-            raise ValueError(f"join_carry: got {join_carry}; only a normalised JOIN that copies has it")
+        widths = dict(symbol_width=symbol_width, node_width=node_width, query_width=query_width, marks=marks)
+        for name, value in widths.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: got {value!r}; expected an integer of at least 1")
+        check_forms(node, join, write)
+        if join == "carry" and marks >= node_width:
+            raise ValueError(f"marks: got {marks}; expected fewer than node_width = {node_width}")
+        hidden = check_parts("hidden", DEFAULTS["hidden"] if hidden is None else hidden, PARTS, int)
+        noise = check_parts("noise", {} if noise is None else noise, PARTS[:3], float)
         super().__init__(**kwargs)
-        self.config = (
-            widths
-            | hidden
-            | dict(
-                node_bias=node_bias,
-                node_activation=node_activation,
-                normalise=normalise,
-                join_copies=join_copies,
-                join_noise=join_noise,
-                join_carry=join_carry,
-                search_noise=search_noise,
-                forget=forget,
-                write_activation=write_activation,
-                replaces=replaces,
-                writable=writable,
-            )
-        )
-        self.symbol_width, self.node_width, self.query_width = widths.values()
-        self.writable = writable
+        self.config = widths | dict(node=node, join=join, write=write, hidden=hidden, noise=noise)
+        self.symbol_width, self.node_width, self.query_width, _ = widths.values()
+        self.writable = write is not None
+        self.carried = carried = node_width - marks if join == "carry" else node_width
 
-        node = dict(activation=node_activation, normalise=normalise, bias=node_bias)
-        sees = (query_width, node_width) if replaces else (node_width, node_width, query_width)
-        self.embed = MLP(symbol_width, node_width, hidden=embed_hidden, **node)
-        self.join_units = 2 * node_width + 1 if join_copies else node_width  # H, T and g, or the value itself
-        self.join = MLP(2 * node_width, self.join_units, hidden=join_hidden, noise=join_noise, **node)
-        ask = dict(query_width=query_width, hidden=search_hidden, noise=search_noise)
+        # JOIN makes the value itself; or H, T and g; or the marks and g.
+        self.join_units = {"new": node_width, "carry": marks + 1}.get(join, 2 * node_width + 1)
+        ends = dict(activation="hard_tanh") if join == "carry" else NODES[node]
+        self.embed = MLP(symbol_width, carried, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
+        self.join = MLP(2 * node_width, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
+        ask = dict(query_width=query_width, hidden=hidden["search"], noise=noise["search"])
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
-        write = dict(hidden=write_hidden)
-        self.write_gate = MLP(*sees, activation="sigmoid", **write) if writable and not replaces else None  # T
-        self.write_value = MLP(*sees, activation=write_activation, **write) if writable else None  # H
-        for mlp, bias in (self.write_gate, forget), (self.write_value, -forget):
-            if mlp:
-                (mlp.last or mlp.first).bias.assign(bias * np.ones(node_width))
-        if join_carry:
-            self.join.norm.beta.assign(-join_carry * (np.arange(self.join_units) // node_width == 1))  # T is the second
+        self.write_gate = self.write_value = None  # T and H
+        if write in ("highway", "emptying"):
+            sees = dict(query_width=query_width, hidden=hidden["write"], activation="sigmoid")
+            self.write_gate, self.write_value = MLP(carried, carried, **sees), MLP(carried, carried, **sees)
+            for mlp, bias in (self.write_gate, WRITES[write]["empties"]), (self.write_value, -WRITES[write]["empties"]):
+                (mlp.last or mlp.first).bias.assign(bias * np.ones(carried))
+        elif write:
+            self.write_value = MLP(query_width, carried, hidden=hidden["write"], **WRITES[write])
+        if JOINS[join]:
+            self.join.norm.beta.assign(-JOINS[join] * (np.arange(self.join_units) // node_width == 1))  # T's
+        self.digital = None
+        if join == "carry":
+            self.digital = self.add_weight(name="digital", shape=(), initializer="zeros", trainable=False)
         self.built = True
 
     def get_config(self):
@@ -159,13 +137,14 @@ class TreeMemory(keras.layers.Layer):
         """Draw the noise for so many trees of n leaves.
 
         Returns:
-            ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, units]`` for JOIN at each level, lowest first.
-            Empty where the memory has no noise.
+            ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, units]`` for JOIN at each level, lowest first; last,
+            where EMBED has noise, ``[batch, n, carried]``. Empty where the memory has no noise.
         """
-        if self.join.noise is None and self.search.noise is None:
+        if not any(self.config["noise"].values()):
             return []
         levels = [self.join.sample_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
-        return [self.search.sample_noise((batch, n - 1, 1)), *levels]
+        leaves = [self.embed.sample_noise((batch, n, self.carried))] if self.config["noise"]["embed"] else []
+        return [self.search.sample_noise((batch, n - 1, 1)), *levels, *leaves]
 
     def grow(self, symbols, lengths, noise=()):
         """Fill the leaves with EMBED, then the inner nodes with JOIN from the bottom up.
@@ -191,7 +170,8 @@ class TreeMemory(keras.layers.Layer):
         filled = ops.convert_to_tensor(lengths)
         if len(filled.shape) == 1:
             filled = ops.arange(n)[None, :] < ops.cast(filled, "int32")[:, None]
-        return self.join_all(ops.where(filled[..., None], self.embed(symbols), 0.0), noise)
+        leaves = self._marked(self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None))
+        return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
 
     def _grow_empty(self, batch, n, noise):
         if noise:
@@ -218,13 +198,28 @@ class TreeMemory(keras.layers.Layer):
 
     def _joined(self, pairs, noise=None):
         """JOIN of ``pairs[batch, k, 2d]``, left and right child side by side: ``[batch, k, d]``."""
-        made = self.join(pairs, noise=noise)
-        if not self.config["join_copies"]:
+        made, d, form = self.join(pairs, noise=noise), self.node_width, self.config["join"]
+        if form == "new":
             return made
-        d = self.node_width
         left, right = pairs[..., :d], pairs[..., d:]
-        new, from_right = (made[..., d : 2 * d] + 1) / 2, (made[..., 2 * d :] + 1) / 2  # from [-1, 1] to [0, 1]
-        return new * made[..., :d] + (1 - new) * (from_right * right + (1 - from_right) * left)
+        if form == "carry":
+            made = self._digits(made)
+        from_right = (made[..., -1:] + 1) / 2  # from [-1, 1] to [0, 1]
+        copied = from_right * right + (1 - from_right) * left
+        if form == "carry":
+            return ops.concatenate([copied[..., : self.carried], made[..., :-1]], axis=-1)
+        new = (made[..., d : 2 * d] + 1) / 2
+        return new * made[..., :d] + (1 - new) * copied
+
+    def _digits(self, made):
+        """Round to -1 and 1 where the memory is digital, with the gradient of what is not rounded."""
+        rounded = ops.where(self.digital > 0.5, ops.where(made > 0, 1.0, -1.0), made)
+        return ops.stop_gradient(rounded) + (made - ops.stop_gradient(made))  # in this order it is exact
+
+    def _marked(self, leaves):
+        """``leaves[..., carried]`` with marks of 0: ``[..., d]``."""
+        marks = self.node_width - self.carried
+        return ops.pad(leaves, [(0, 0)] * (len(leaves.shape) - 1) + [(0, marks)]) if marks else leaves
 
     # -- the three moves --------------------------------------------------------------------------
 
@@ -322,7 +317,7 @@ class TreeMemory(keras.layers.Layer):
             ValueError: the memory is read-only.
         """
         if not self.writable:
-            raise ValueError("write: this memory is read-only (writable=False)")
+            raise ValueError("write: this memory is read-only (write=None)")
         if is_path(where):
             return self._write_hard(nodes, where, query)
         return self.join_all(self.write_leaves(nodes[:, nodes.shape[1] // 2 :], where, query), noise)
@@ -359,7 +354,9 @@ class TreeMemory(keras.layers.Layer):
 
     def written(self, leaves, query):
         """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``; where it replaces, H."""
-        if self.config["replaces"]:
-            return ops.broadcast_to(self.write_value(query[:, None]), ops.shape(leaves))
+        if not self.write_gate:
+            new = self._marked(self.write_value(query[:, None]))
+            return ops.broadcast_to(new, ops.shape(leaves))
+        leaves = leaves[..., : self.carried]
         gate = self.write_gate(leaves, query)
-        return gate * self.write_value(leaves, query) + (1 - gate) * leaves
+        return self._marked(gate * self.write_value(leaves, query) + (1 - gate) * leaves)

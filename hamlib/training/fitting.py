@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import TreeMemory, preset
+from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
 from hamlib.recipes import get_recipe
 from hamlib.tasks import Structure, get_task, stream_seed
@@ -21,8 +21,9 @@ def build(recipe):
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     if isinstance(task, Structure):  # the operation asks
         widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
-        return RawHAM(TreeMemory(**preset(recipe.memory) | widths), output="mlp")
-    memory = TreeMemory(task.symbol_width, writable=task.writes, **preset(recipe.memory))
+        return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
+    arguments = recipe.memory | ({} if task.writes else {"write": None})
+    memory = TreeMemory(task.symbol_width, **arguments)
     return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
 
 
@@ -122,9 +123,9 @@ class FallingNoise(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         memory = getattr(self.model, "memory", None)
-        for name in ("join", "search") if memory else ():
-            if (noise := getattr(memory, name).noise) is not None:
-                noise.assign(memory.config[f"{name}_noise"] * max(0.0, 1 - 2 * epoch / self.epochs))
+        for name, first in memory.config["noise"].items() if memory else ():
+            if first:
+                getattr(memory, name).noise.assign(first * max(0.0, 1 - 2 * epoch / self.epochs))
 
 
 class FallingEntropy(keras.callbacks.Callback):

@@ -107,7 +107,7 @@ def open_run(folder, recipe, seed):
     card = folder / "run.json"
     wanted = dataclasses.asdict(recipe) | {"seed": seed}
     if card.exists():
-        found = dataclasses.asdict(read_run(folder)) | {"seed": json.loads(card.read_text()).get("seed")}
+        found = dataclasses.asdict(read_run(folder)) | {"seed": json.loads(card.read_text())["seed"]}
         differ = [k for k in wanted if found.get(k) != wanted[k]]
         if differ:
             what = "; ".join(f"{k} is {found.get(k)!r} there and {wanted[k]!r} here" for k in differ)
@@ -130,9 +130,13 @@ def read_run(folder):
     if not card.is_file():
         raise FileNotFoundError(f"folder: {folder} holds no run (no run.json)")
     try:
-        return Recipe.from_json(json.loads(card.read_text()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"folder: {card} is not the card of a run ({error!r})") from error
+        fields = json.loads(card.read_text())
+        fields.pop("seed")
+        return Recipe.from_json(fields)
+    except KeyError as error:
+        raise ValueError(f"folder: {card} is not the card of a run (missing field {error})") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"folder: {card} is not the card of a run ({error})") from error
 
 
 def read_log(folder):
