@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -229,3 +230,20 @@ def test_the_machine_at_speed_goes_where_its_tables_go(n, accesses):
 def test_more_accesses_than_leaves(accesses):
     with pytest.raises(ValueError, match="accesses: got .; expected 1 to n = 8"):
         places(MACHINES["sort"], MACHINES["sort"].leaf[:8], accesses)
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2**31))
+def test_extracted_tables_equal_the_network(seed):
+    """On random trees of a memory that learned nothing: the same leaves, access by access."""
+    keras.utils.set_random_seed(seed)
+    memory = TreeMemory(3, node_width=5, query_width=1, join="carry", marks=2, write="emptying", hidden={"join": 8})
+    memory.digital.assign(1.0)
+    model = RawHAM(memory)
+    machine, rng = extract(model), np.random.default_rng(seed)
+    for tables in (machine, machine.merged()):
+        symbols = rng.integers(0, 2, (1, 16, 3)).astype("float32")
+        inputs = dict(symbols=symbols, lengths=np.array([13], "int32"), queries=np.zeros((1, 1, 0), "float32"))
+        (visit,) = model.visits(inputs, watched=True)
+        leaves = np.where(np.arange(16) < 13, tables.leaf[(symbols[0] @ [4, 2, 1]).astype(int)], tables.empty)
+        assert tables.access(tables.grow(leaves)) == int(visit.where[0, 0, 0, -1]) - 16

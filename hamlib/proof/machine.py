@@ -138,8 +138,10 @@ def check_digital(model):
         raise NotFinite("model: it has no tree memory, so it is no machine")
     if not isinstance(model, RawHAM):
         raise NotFinite("model: a controller (an LSTM) asks its memory, and an LSTM's state is not finite")
-    if memory.config.get("join") != "carry":
-        raise NotFinite("model: its nodes are not digital (join='carry'), so their values are not finitely many")
+    if memory.config["join"] != "carry" or float(memory.digital) < 0.5:
+        raise NotFinite(
+            "model: its nodes are not digital (join='carry', and rounded), so their values are not finitely many"
+        )
 
 
 def extract(model, limit=LIMIT, operations=None, progress=None):
@@ -205,7 +207,7 @@ class _Leaves:
 
     def __init__(self, memory, symbols, operations, limit):
         d = memory.node_width
-        embedded = np.array(memory.embed(symbols[None]))[0] if len(symbols) else np.zeros((0, d), "float32")
+        embedded = leaf_values(memory, symbols) if len(symbols) else np.zeros((0, d), "float32")
         self.values, index = _unique(np.concatenate([embedded, np.zeros((1, d), "float32")]))
         self.of_symbols, self.empty = index[:-1], int(index[-1])
         self.written = np.full((len(operations), 0), -1)
@@ -223,6 +225,11 @@ class _Leaves:
                 break
         missing = len(self.values) - self.written.shape[1]
         self.written = np.pad(self.written, ((0, 0), (0, missing)), constant_values=-1)
+
+
+def leaf_values(memory, symbols):
+    """``[K, d]``, the values of leaves that hold ``symbols[K, b]``, K a power of two."""
+    return np.array(memory.grow(tf.constant(symbols[None], tf.float32), [len(symbols)]))[0, len(symbols) :]
 
 
 def _unique(rows):
