@@ -260,8 +260,8 @@ class _Pairs:
         self.forked = []
         self.margin = float("inf")
         first, last = memory.join.first, memory.join.last
-        self.kernel, self.bias = np.array(first.kernel), np.array(first.bias)
-        self.epsilon = self._epsilon(np.array(last.kernel), np.array(last.bias))
+        self.kernel, self.bias = first.kernel.numpy(), first.bias.numpy()
+        self.epsilon = self._epsilon(last.kernel.numpy(), last.bias.numpy())
         rows, columns = self.BLOCK
         out, bias = tf.constant(last.kernel), tf.constant(last.bias)
 

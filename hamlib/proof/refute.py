@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.proof.examples import confirm
+from hamlib.proof.machine import leaf_values
 from hamlib.proof.selecting import Selecting
 
 HEIGHTS = 6  # trees of up to 64 leaves
@@ -32,7 +33,7 @@ def refute_selecting(model, task, seed=0, progress=None):
     memory, rules, rng = model.memory, Selecting(task), np.random.default_rng(seed)
     symbols = np.array(list(itertools.product((0, 1), repeat=task.symbol_width)))
     trees, label = np.arange(len(symbols))[:, None], rules.keys(symbols)
-    values = np.array(memory.embed(tf.constant(symbols[None], tf.float32)))[0]
+    values = leaf_values(memory, symbols)
     query = tf.zeros([1, memory.query_width])
 
     @tf.function(reduce_retracing=True)
