@@ -150,7 +150,7 @@ def _bar(total, what):
 
     def show(done):
         nonlocal bar
-        if bar is None and (done == total or time.monotonic() - started < 2):
+        if bar is None and (done == total or time.monotonic() - started < 2 or not sys.stdout.isatty()):
             return
         if bar is None:
             print(what, file=sys.stderr)
@@ -186,6 +186,7 @@ def _tune(options):
     folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
     study = training.tune(recipe, folder, options.trials, options.seed, [_Epochs()])
+    print()
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
         print(f"{trial.value:8.3%} wrong in validation: {drawn}")

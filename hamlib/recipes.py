@@ -291,6 +291,23 @@ RECIPES = {
         learning_rate=(0.003, 0.00006),
         epochs=80,
     ),
+    # Right for every input, as `ham prove` finds out: a digital memory, in trees of several depths. Rounded in the second
+    # half of the run; few shapes, since each is compiled for seconds.
+    "smallest-digital": Recipe(
+        task="smallest",
+        memory="digital",
+        loss="binary_crossentropy",
+        sizes=(4, 32),
+        mixed=True,
+        lessons=((4, 4, 1), (8, 8, 1), (16, 16, 1), (32, 32, 1), (64, 32, 1)),
+        alike=True,
+        threshold=2.0,
+        learning_rate=(0.004, 0.00005),
+        clip=0.1,
+        epochs=80,
+        steps=250,
+        validation_steps=20,
+    ),
     # The same job by trial, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
     "smallest-reinforce": Recipe(
         task="smallest",

@@ -1,11 +1,14 @@
+import dataclasses
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from hamlib import evaluation, recipes, training
+from hamlib import evaluation, pretrained, recipes, training
 from hamlib.__main__ import main
+from hamlib.tasks import TASKS, get_task
 
 
 @pytest.fixture
@@ -39,6 +42,50 @@ def test_train_evaluate_and_resume(short, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.count("n = ") == 2
 
 
+def test_a_naive_curriculum(short, tmp_path, monkeypatch, capsys):
+    """Train at n = 2, start again from those weights at n = 4: the larger run begins with the best of the smaller."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--n", "2", "--set", "epochs=1", "clip=0.5", "--folder", "two"]) == 0
+    assert training.read_run("two") == dataclasses.replace(short, sizes=(2,), epochs=1, clip=0.5)
+    still = ["--set", "epochs=1", "steps=1", "learning_rate=1e-30,1e-30"]
+    assert main(["train", "--n", "4", "--start", "two", *still]) == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name == "smallest-2016-epochs=1-steps=1-learning_rate=1e-30,1e-30-n=4-from=two-seed0"
+    models = [training.build(training.read_run(where)) for where in ("two", folder)]
+    for model, where in zip(models, ("two", folder), strict=True):
+        model.load_weights(f"{where}/best.weights.h5")
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert main(["train", "--start", "nowhere"]) == 2
+    assert "folder: nowhere holds no run" in capsys.readouterr().err
+    assert main(["train", "--start", "two", "--set", "memory=paper"]) == 2
+    assert "start: the run in two has another memory; expected the same model" in capsys.readouterr().err
+
+
+def test_each_command_shows_an_example(capsys):
+    for command in ("train", "evaluate", "sort", "tune", "table", "tasks", "ledger"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert f"for example:\n  ham {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_default_sizes_are_sizes_of_the_task(task, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        evaluation, "wrong_rate", lambda model, task, n, *_, **__: seen.append(n) or evaluation.Rate(0, 1)
+    )
+    monkeypatch.setattr(pretrained, "load_pretrained", lambda name: pretrained.Pretrained(None, None, {}))
+    assert main(["evaluate", task]) == 0 and seen
+    for n in seen:
+        get_task(task).check_request(n, 1)
+
+
+def test_trees_that_do_not_fit_are_refused_before_anything_is_made(capsys):
+    assert main(["evaluate", "smallest", "--n", str(2**40)]) == 2
+    assert "leaves, which need about" in capsys.readouterr().err
+
+
 def test_no_xla_trains_too(short, tmp_path, capsys):
     assert main(["train", "--no-xla", "--folder", str(tmp_path / "run"), "--seed", "5"]) == 0
     assert (tmp_path / "run/best.weights.h5").exists()
@@ -59,6 +106,12 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["train", "sorting"], "task: unknown 'sorting'; known: smallest, reverse"),
         (["train", "--recipe", "x"], "recipe: unknown 'x'; known: smallest-2016, smallest-8, smallest"),
         (["train", "--seed", "-3"], "seed: got -3"),
+        (["train", "--set", "speed=3"], "set: got 'speed=3'; expected FIELD=VALUE, FIELD one of task, memory"),
+        (["train", "--set", "epochs"], "set: got 'epochs'; expected FIELD=VALUE"),
+        (["train", "--set", "epochs=0"], "epochs: got 0; expected an integer of at least 1"),
+        (["train", "--set", "memory=papre"], "preset: unknown 'papre'; known: 2016, paper"),
+        (["train", "--set", "learning_rate=0.1"], "learning_rate: got 0.1; expected two positive numbers"),
+        (["train", "--n", "12"], "sizes: got (12,); expected powers of two"),
         (["evaluate", "smallest", "--n", "12"], "n: got 12"),
         (["evaluate", "smallest", "--examples", "0"], "examples: got 0"),
         (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),
@@ -130,6 +183,7 @@ def test_a_search_prints_its_trials_the_best_first(tmp_path, monkeypatch, capsys
     monkeypatch.setitem(recipes.RECIPES, "smallest", recipe)
     assert main(["tune", "smallest", "--trials", "2", "--epochs", "1", "--folder", str(tmp_path)]) == 0
     lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in lines if "wrong in validation" in line]
     errors = [float(line.split("%")[0]) for line in lines]
     assert len(errors) == 2 and errors == sorted(errors) and "learning_rate" in lines[0]
     assert main(["tune", "smallest", "--trials", "0", "--folder", str(tmp_path)]) == 2

@@ -14,7 +14,7 @@ from hamlib.memory import put_rows, rows
 from hamlib.models import HAM, PolicyGradient, RawHAM, Reinforce, rollout
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
-from hamlib.training import train
+from hamlib.training import build, train
 
 N, STEPS = 4, 2
 DECISIONS = 2  # log2 n
@@ -273,3 +273,13 @@ def test_a_stopped_run_goes_on_as_if_it_never_had_been(tmp_path):
     for ours, theirs in zip(resumed.get_weights(), unbroken.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert (tmp_path / "stopped" / "log.csv").read_text() == (tmp_path / "unbroken" / "log.csv").read_text()
+
+
+def test_what_is_skipped_is_skipped_by_a_rollout_too():
+    """The answers of a rollout along the most probable paths are those of a hard call: targets are not shifted."""
+    keras.utils.set_random_seed(0)
+    model = build(RECIPES["raw-sort"])
+    inputs, _ = get_task("sort").examples(8, 4, 0, 3, leaves=16, answers=3, skip=True)
+    assert (np.asarray(inputs["skipped"]) > 0).all()
+    answers, *_ = rollout(model, inputs, np.full((4, 3, 4), 0.5, "float32"))
+    np.testing.assert_allclose(answers, model(inputs, attention="hard"), atol=1e-6)

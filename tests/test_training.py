@@ -137,7 +137,7 @@ def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
     recipe = dataclasses.replace(SHORT, sizes=(2, 4, 8), mixed=True, threshold=1.1, epochs=4)
     _, checkpoints = train(recipe, tmp_path, verbose=0)
     assert history(tmp_path)["n"] == [2, 4, 8, 8]
-    assert int(checkpoints.best_n) == 8
+    assert int(checkpoints.best_reached) == 16
     assert recipe.lengths(4) == ((1, 2), (1, 4)) and recipe.lengths(8) == ((1, 2), (1, 4), (1, 8))
 
 
@@ -326,6 +326,45 @@ def test_reading_what_is_no_run(tmp_path):
     (tmp_path / "run.json").write_text('{"task": "smallest"')
     with pytest.raises(ValueError, match="is not the card of a run"):
         read_run(tmp_path)
+
+
+def test_a_second_half_is_digital_and_without_noise(tmp_path, monkeypatch):
+    first = dataclasses.replace(SHORT, memory="digital", epochs=1, steps=2, validation_steps=1)
+    monkeypatch.setitem(RECIPES, "first", first)
+    second = dataclasses.replace(first, start="first", digital=True)
+    model, _ = train(second, tmp_path, verbose=0)
+    begun = build(first)
+    begun.load_weights(tmp_path / "start/best.weights.h5")
+    assert (float(begun.memory.digital), float(model.memory.digital)) == (0, 1)
+    assert (
+        float(begun.memory.join.noise) == 0.5 and float(model.memory.join.noise) == float(model.memory.embed.noise) == 0
+    )
+    with pytest.raises(ValueError, match="digital: got True; only a memory with join='carry' has digits"):
+        dataclasses.replace(SHORT, digital=True)
+
+
+def test_no_entropy_at_all(tmp_path):
+    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], entropy=(0, 0), sizes=(2,), epochs=2, steps=2)
+    train(dataclasses.replace(recipe, validation_steps=1), tmp_path, verbose=0)
+    assert np.isfinite(read_log(tmp_path)["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(entropy=(0.1, 0)), r"entropy: got \(0.1, 0\); expected two positive numbers, or 0, 0"),
+        (dict(memory="book"), "noise: got .* with 'reinforce' and task smallest, none of embed, join, search"),
+        (dict(task="sort", memory="book-ask"), "noise: got .* and task sort, none of embed, search"),
+        (dict(task="add", decoys=True), "loss: got 'reinforce'; there are no paths to sample .* with decoys"),
+        (dict(model="lstm"), "memory: got .* for the model 'lstm'"),
+        (dict(lessons=((8, 8),)), r"lessons: got \(\(8, 8\),\); expected triples"),
+        (dict(discount=1.5), r"discount: got 1.5; expected γ in \[0, 1\]"),
+        (dict(mixed=1), "mixed: got 1; expected True or False"),
+    ],
+)
+def test_a_recipe_that_says_what_would_not_be_done_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(RECIPES["smallest-reinforce"], **change)
 
 
 @pytest.mark.parametrize(

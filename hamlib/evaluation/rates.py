@@ -67,11 +67,11 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     if memory := getattr(model, "memory", None):
         check_fits(n, batch, memory.node_width)
 
-    wrong = []
+    wrong, answer = [], getattr(model, "respond", model)
     for step in range(math.ceil(examples / batch)):
         batch_of = task.examples(n, batch, test_seed, tf.constant(step, tf.int64), lengths)
         inputs, targets = tf.nest.map_structure(lambda value: value[: examples - step * batch], batch_of)  # noqa: B023
-        wrong.append(np.asarray(task.wrong(targets, model.respond(inputs, attention))))
+        wrong.append(np.asarray(task.wrong(targets, answer(inputs, attention))))
         if watch:
             watch(min(int(examples), (step + 1) * batch))
     return Rate(int(np.concatenate(wrong).sum()), int(examples))

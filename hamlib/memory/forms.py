@@ -43,7 +43,7 @@ PRESETS = {
     "book": dict(noise={"join": 0.5}),
     # A digital memory: one digit says which child goes up, exactly; the marks beside it are new digits.
     "digital": dict(
-        node_width=11, query_width=11, join="carry", write="emptying", noise={"embed": 0.5, "join": 0.5}, marks=3
+        node_width=11, query_width=1, join="carry", write="emptying", noise={"embed": 0.5, "join": 0.5}, marks=3
     ),
 }
 # For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended

@@ -4,6 +4,10 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+# What every layer here is made with, whatever the global policy or ``floatx``: half precision rounds away what a proof
+# rests on, and nothing here needs double.
+FLOAT32 = {"dtype": "float32"}
+
 
 @keras.saving.register_keras_serializable("hamlib")
 class MLP(keras.layers.Layer):
@@ -35,12 +39,12 @@ class MLP(keras.layers.Layer):
         bias=True,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         first = hidden or units
         self.first = _dense(input_width, first, bias)
         self.query = _dense(query_width, first, False) if query_width else None
         self.last = _dense(hidden, units, bias) if hidden else None
-        self.norm = keras.layers.LayerNormalization() if normalise else None
+        self.norm = keras.layers.LayerNormalization(**FLOAT32) if normalise else None
         if self.norm:
             self.norm.build((None, units))
         self.noise = self.seeds = None
@@ -71,7 +75,7 @@ class MLP(keras.layers.Layer):
     def sample_noise(self, shape):
         """Draw uniform noise of a shape; zeros, at no cost, where there is none or it has fallen to zero."""
         if self.noise is None:
-            return ops.zeros(shape)
+            return ops.zeros(shape, "float32")
         seed = self.seeds.next()
         # Philox by name: on a CPU, XLA compiles keras.random's own choice to code fifty times slower.
         return ops.cond(
@@ -83,6 +87,6 @@ class MLP(keras.layers.Layer):
 
 def _dense(input_width, units, bias):
     """A Dense layer that has its weights from the start, so that a model is whole before its first call."""
-    layer = keras.layers.Dense(units, use_bias=bias)
+    layer = keras.layers.Dense(units, use_bias=bias, **FLOAT32)
     layer.build((None, input_width))
     return layer

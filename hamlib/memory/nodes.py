@@ -57,4 +57,4 @@ def _flat(values):
 
 def _flat_index(values, index):
     """Where the rows ``index[batch, r]`` of ``values[batch, k, d]`` stand in `_flat`."""
-    return ops.arange(ops.shape(index)[0])[:, None] * values.shape[1] + index
+    return ops.arange(ops.shape(index)[0], dtype="int32")[:, None] * values.shape[1] + index

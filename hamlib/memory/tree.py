@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from hamlib.memory.forms import DEFAULTS, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
-from hamlib.memory.mlp import MLP
 from hamlib.memory.nodes import is_path, put_rows, read_leaves, rows, siblings
+from hamlib.memory.parts import Parts
 
 ATTENTIONS = ("soft", "hard")
 
@@ -29,7 +28,7 @@ def check_power_of_two(n, name="n"):
 
 
 @keras.saving.register_keras_serializable("hamlib")
-class TreeMemory(keras.layers.Layer):
+class TreeMemory(Parts):
     """A full binary tree of vectors with the learned EMBED, JOIN, SEARCH and WRITE (Sec. 3.2).
 
     The four are shared by all nodes, so the number of weights does not depend on n, and one memory
@@ -78,59 +77,6 @@ class TreeMemory(keras.layers.Layer):
             hidden units or a noise is negative; as many marks as coordinates.
     """
 
-    def __init__(
-        self,
-        symbol_width,
-        node_width=DEFAULTS["node_width"],
-        query_width=DEFAULTS["query_width"],
-        node=DEFAULTS["node"],
-        join=DEFAULTS["join"],
-        write=DEFAULTS["write"],
-        hidden=None,
-        noise=None,
-        marks=DEFAULTS["marks"],
-        **kwargs,
-    ):
-        widths = dict(symbol_width=symbol_width, node_width=node_width, query_width=query_width, marks=marks)
-        for name, value in widths.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: got {value!r}; expected an integer of at least 1")
-        check_forms(node, join, write)
-        if join == "carry" and marks >= node_width:
-            raise ValueError(f"marks: got {marks}; expected fewer than node_width = {node_width}")
-        hidden = check_parts("hidden", DEFAULTS["hidden"] if hidden is None else hidden, PARTS, int)
-        noise = check_parts("noise", {} if noise is None else noise, PARTS[:3], float)
-        super().__init__(**kwargs)
-        self.config = widths | dict(node=node, join=join, write=write, hidden=hidden, noise=noise)
-        self.symbol_width, self.node_width, self.query_width, _ = widths.values()
-        self.writable = write is not None
-        self.carried = carried = node_width - marks if join == "carry" else node_width
-
-        # JOIN makes the value itself; or H, T and g; or the marks and g.
-        self.join_units = {"new": node_width, "carry": marks + 1}.get(join, 2 * node_width + 1)
-        ends = dict(activation="hard_tanh") if join == "carry" else NODES[node]
-        self.embed = MLP(symbol_width, carried, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
-        self.join = MLP(2 * node_width, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
-        ask = dict(query_width=query_width, hidden=hidden["search"], noise=noise["search"])
-        self.search = MLP(node_width, 1, activation="sigmoid", **ask)
-        self.write_gate = self.write_value = None  # T and H
-        if write in ("highway", "emptying"):
-            sees = dict(query_width=query_width, hidden=hidden["write"], activation="sigmoid")
-            self.write_gate, self.write_value = MLP(carried, carried, **sees), MLP(carried, carried, **sees)
-            for mlp, bias in (self.write_gate, WRITES[write]["empties"]), (self.write_value, -WRITES[write]["empties"]):
-                (mlp.last or mlp.first).bias.assign(bias * np.ones(carried))
-        elif write:
-            self.write_value = MLP(query_width, carried, hidden=hidden["write"], **WRITES[write])
-        if JOINS[join]:
-            self.join.norm.beta.assign(-JOINS[join] * (np.arange(self.join_units) // node_width == 1))  # T's
-        self.digital = None
-        if join == "carry":
-            self.digital = self.add_weight(name="digital", shape=(), initializer="zeros", trainable=False)
-        self.built = True
-
-    def get_config(self):
-        return super().get_config() | self.config
-
     # -- building the tree ------------------------------------------------------------------------
 
     def sample_noise(self, batch, n):
@@ -169,20 +115,20 @@ class TreeMemory(keras.layers.Layer):
             return self._grow_empty(ops.shape(symbols)[0], n, noise)
         filled = ops.convert_to_tensor(lengths)
         if len(filled.shape) == 1:
-            filled = ops.arange(n)[None, :] < ops.cast(filled, "int32")[:, None]
+            filled = ops.arange(n, dtype="int32")[None, :] < ops.cast(filled, "int32")[:, None]
         leaves = self._marked(self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None))
         return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
 
     def _grow_empty(self, batch, n, noise):
         if noise:
-            return self.join_all(ops.zeros((batch, n, self.node_width)), noise)
+            return self.join_all(ops.zeros((batch, n, self.node_width), "float32"), noise)
         levels = ops.split(self.empty(n)[None], n.bit_length(), axis=1)
         rows = [ops.zeros_like(levels[0])] + [ops.tile(row, (1, 1 << k, 1)) for k, row in enumerate(levels)]
         return ops.tile(ops.concatenate(rows, axis=1), (batch, 1, 1))
 
     def empty(self, n):
         """Return ``[log2 n + 1, d]``: the value that all nodes of a level have in an empty tree, the root's first."""
-        levels = [ops.zeros((1, 1, self.node_width))]
+        levels = [ops.zeros((1, 1, self.node_width), "float32")]
         while len(levels) < n.bit_length():
             levels.insert(0, self._joined(ops.tile(levels[0], (1, 1, 2))))
         return ops.concatenate(levels, axis=1)[0]
@@ -195,31 +141,6 @@ class TreeMemory(keras.layers.Layer):
             levels.insert(0, self._joined(pairs, noise[len(levels)] if noise else None))
         unused = ops.zeros_like(levels[0])
         return ops.concatenate([unused, *levels], axis=1)
-
-    def _joined(self, pairs, noise=None):
-        """JOIN of ``pairs[batch, k, 2d]``, left and right child side by side: ``[batch, k, d]``."""
-        made, d, form = self.join(pairs, noise=noise), self.node_width, self.config["join"]
-        if form == "new":
-            return made
-        left, right = pairs[..., :d], pairs[..., d:]
-        if form == "carry":
-            made = self._digits(made)
-        from_right = (made[..., -1:] + 1) / 2  # from [-1, 1] to [0, 1]
-        copied = from_right * right + (1 - from_right) * left
-        if form == "carry":
-            return ops.concatenate([copied[..., : self.carried], made[..., :-1]], axis=-1)
-        new = (made[..., d : 2 * d] + 1) / 2
-        return new * made[..., :d] + (1 - new) * copied
-
-    def _digits(self, made):
-        """Round to -1 and 1 where the memory is digital, with the gradient of what is not rounded."""
-        rounded = ops.where(self.digital > 0.5, ops.where(made > 0, 1.0, -1.0), made)
-        return ops.stop_gradient(rounded) + (made - ops.stop_gradient(made))  # in this order it is exact
-
-    def _marked(self, leaves):
-        """``leaves[..., carried]`` with marks of 0: ``[..., d]``."""
-        marks = self.node_width - self.carried
-        return ops.pad(leaves, [(0, 0)] * (len(leaves.shape) - 1) + [(0, marks)]) if marks else leaves
 
     # -- the three moves --------------------------------------------------------------------------
 
@@ -267,24 +188,22 @@ class TreeMemory(keras.layers.Layer):
         """
         levels = (nodes.shape[1] // 2).bit_length() - 1
         thresholds = ops.broadcast_to(thresholds, (ops.shape(nodes)[0], levels))
-        return self.descend(lambda index: rows(nodes, index), query, thresholds)
+        return self.descend(lambda index, _: rows(nodes, index), query, thresholds)
 
-    def descend(self, look, query, thresholds, levels=None):
+    def descend(self, look, query, thresholds):
         """Do the same in nodes wherever they lie.
 
         Args:
-            look: ``look(index[batch, 1])`` returns ``[batch, 1, d]``, the nodes in these rows.
+            look: ``look(index[batch, 1], level)`` returns ``[batch, 1, d]``, nodes of that level, by their rows.
             query, thresholds: as in `sample`.
-            levels: log2 n, an int or a tensor, of at most as many as there are thresholds; None for all of them.
 
         Returns:
-            ``path`` as `sample`, one longer than there are thresholds; zeros after its leaf.
+            as `sample`.
         """
         path = [ops.ones_like(query[:, 0], dtype="int32")]
         for level in range(thresholds.shape[1]):
-            right = self.search(look(path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
-            below = 2 * path[-1] + ops.cast(right, "int32")
-            path.append(below if levels is None else ops.where(level < levels, below, 0))
+            right = self.search(look(path[-1][:, None], level), query)[:, 0, 0] > thresholds[:, level]
+            path.append(2 * path[-1] + ops.cast(right, "int32"))
         return ops.stack(path, axis=1)
 
     def read(self, nodes, where):
@@ -333,15 +252,14 @@ class TreeMemory(keras.layers.Layer):
         leaf = self.written(rows(nodes, path[:, -1:]), query)
         return put_rows(nodes, path, self.update_path(path, rows(nodes, siblings(path)), leaf))
 
-    def update_path(self, path, beside, leaf, noise=None, levels=None):
+    def update_path(self, path, beside, leaf, noise=None):
         """JOIN again from a leaf that was written up to the root: log2 n JOINs.
 
         Args:
-            path: ``[batch, log2 n + 1]``, what `attend` returned; with ``levels``, what `descend` returned.
+            path: ``[batch, log2 n + 1]``, what `attend` returned.
             beside: ``[batch, log2 n, d]``, the values of its `siblings`.
             leaf: ``[batch, 1, d]``, the new value at its end.
             noise: ``[batch, log2 n, units]``, added in each JOIN before its activation.
-            levels: as in `descend`.
 
         Returns:
             ``[batch, log2 n + 1, d]``, the new values along the path.
@@ -351,16 +269,6 @@ class TreeMemory(keras.layers.Layer):
             is_right = ops.cast(path[:, level : level + 1] % 2, "bool")[..., None]
             value, sibling = values[0], beside[:, level - 1 : level]
             pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
-            sampled = None if noise is None else noise[:, level - 1 : level]
-            joined = self._joined(ops.concatenate(pair, axis=-1), sampled)
-            values.insert(0, joined if levels is None else ops.where(level > levels, leaf, joined))
+            drawn = None if noise is None else noise[:, level - 1 : level]
+            values.insert(0, self._joined(ops.concatenate(pair, axis=-1), drawn))
         return ops.concatenate(values, axis=1)
-
-    def written(self, leaves, query):
-        """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``; where it replaces, H."""
-        if not self.write_gate:
-            new = self._marked(self.write_value(query[:, None]))
-            return ops.broadcast_to(new, ops.shape(leaves))
-        leaves = leaves[..., : self.carried]
-        gate = self.write_gate(leaves, query)
-        return self._marked(gate * self.write_value(leaves, query) + (1 - gate) * leaves)

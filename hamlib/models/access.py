@@ -56,7 +56,7 @@ class Journal(NamedTuple):
         """Return a journal with room for so many accesses, over values ``[batch, r, d]`` that lie at ``place``."""
         batch, start, width = values.shape
         height = place.shape[1].bit_length() - 1
-        room = ops.zeros((batch, accesses * height, width))
+        room = ops.zeros((batch, accesses * height, width), "float32")
         seen = ops.zeros((batch, 2 * height - 1), "int32")
         return cls(ops.concatenate([values, room], axis=1), place, ops.convert_to_tensor(start), seen)
 
@@ -65,7 +65,7 @@ class Journal(NamedTuple):
 
     def update(self, path, values):
         batch, height = path.shape
-        new = ops.broadcast_to((self.written + ops.arange(height))[None, :, None], (batch, height, 1))
+        new = ops.broadcast_to((self.written + ops.arange(height, dtype="int32"))[None, :, None], (batch, height, 1))
         return Journal(
             ops.slice_update(self.values, (0, self.written, 0), values),
             put_rows(self.place, path, new),

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import check_attention
+from hamlib.memory import FLOAT32, check_attention
 from hamlib.models.loop import ManySteps, recurrent
 
 
@@ -35,23 +35,24 @@ class EncoderDecoder(ManySteps, keras.Model):
     """
 
     def __init__(self, symbol_width, answer_width, units=64, attention=False, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         widths = dict(symbol_width=symbol_width, answer_width=answer_width, units=units)
         for name, value in widths.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: got {value!r}; expected a positive integer")
         self.config = widths | dict(attention=attention)
-        self.encoder = keras.layers.LSTM(units, return_sequences=True, return_state=True)
+        self.encoder = keras.layers.LSTM(units, return_sequences=True, return_state=True, **FLOAT32)
         self.attends = None
         if attention:
-            self.encoder = keras.layers.Bidirectional(self.encoder)
-            self.keys, self.query = keras.layers.Dense(units), keras.layers.Dense(units, use_bias=False)
-            self.attends = keras.layers.AdditiveAttention()
-        self.decoder = keras.layers.LSTMCell(units)
-        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
+            self.encoder = keras.layers.Bidirectional(self.encoder, **FLOAT32)
+            self.keys = keras.layers.Dense(units, **FLOAT32)
+            self.query = keras.layers.Dense(units, use_bias=False, **FLOAT32)
+            self.attends = keras.layers.AdditiveAttention(**FLOAT32)
+        self.decoder = keras.layers.LSTMCell(units, **FLOAT32)
+        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid", **FLOAT32)
         self._call_compiled = tf.function(self.call, jit_compile=True, autograph=False)
         self.built = True
-        symbols = ops.zeros((1, 2, symbol_width))
+        symbols = ops.zeros((1, 2, symbol_width), "float32")
         self(dict(symbols=symbols, lengths=ops.ones(1, "int32")))  # so that it has its weights from the start
 
     def get_config(self):
@@ -64,7 +65,7 @@ class EncoderDecoder(ManySteps, keras.Model):
     def call(self, inputs, attention="soft", training=False):
         check_attention(attention)
         symbols = ops.convert_to_tensor(inputs["symbols"])
-        mask = ops.arange(symbols.shape[1])[None] < ops.cast(inputs["lengths"], "int32")[:, None]
+        mask = ops.arange(symbols.shape[1], dtype="int32")[None] < ops.cast(inputs["lengths"], "int32")[:, None]
         said, *states = self.encoder(symbols, mask=mask)
         h, c = states[:2]  # of the forward direction
         steps = inputs.get("queries", symbols[:, :1, :0])

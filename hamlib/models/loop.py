@@ -37,7 +37,7 @@ class _Step(keras.layers.Layer):
     """A function ``(inputs, states) -> (outputs, states)`` as a Keras RNN cell."""
 
     def __init__(self, step, states):
-        super().__init__()
+        super().__init__(dtype="float32")
         self.step, self.state_size = step, [1] * states  # the states are always given, and their true size follows n
         self.built = True
 
@@ -48,7 +48,7 @@ class _Step(keras.layers.Layer):
 def recurrent(step, inputs, states, constants, variables=None):
     """Apply ``step(inputs_t, states, constants) -> (outputs_t, states)`` along ``inputs[batch, T, k]``.
 
-    With ``variables``, the trainable ones, a compiled loop keeps only the states for the gradient, and the rest
+    With ``variables``, those that a step reads, a compiled loop keeps only the states for the gradient, and the rest
     of a step is computed once more on the way back. That halves the time of a training step, which goes into
     keeping more than into computing. All that a step uses must then enter it as an argument.
 
@@ -76,4 +76,4 @@ def recurrent(step, inputs, states, constants, variables=None):
 
     compiled = not tf.executing_eagerly()  # run eagerly, `keras.remat` counts the weights' gradients twice
     cell = _Step(recomputed if variables and compiled else plain, len(states))
-    return keras.layers.RNN(cell, return_sequences=True)(inputs, initial_state=list(states))
+    return keras.layers.RNN(cell, return_sequences=True, dtype="float32")(inputs, initial_state=list(states))

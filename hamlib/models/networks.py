@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import MLP, TreeMemory, check_attention, read_leaves
+from hamlib.memory import FLOAT32, MLP, TreeMemory, check_attention, read_leaves
 from hamlib.models.access import Nodes, hard_access, repeat
 from hamlib.models.answering import Answering
 from hamlib.models.loop import ManySteps, recurrent
@@ -37,7 +37,7 @@ class _TreeModel(Answering, ManySteps, keras.Model):
     reads_symbols = False  # whether an access reads the input symbol at a leaf, not the leaf's value
 
     def __init__(self, memory, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         self.memory = memory if isinstance(memory, TreeMemory) else TreeMemory(**memory)
 
     def get_config(self):
@@ -64,8 +64,14 @@ class _TreeModel(Answering, ManySteps, keras.Model):
             return answer, tf.nest.flatten(after)
 
         constants = [ops.convert_to_tensor(inputs["symbols"]), *noise]
-        variables = self.trainable_variables if training else None
+        variables = self.variables_of_a_step if training else None
         return recurrent(step, queries, tf.nest.flatten(state), constants, variables)
+
+    @property
+    def variables_of_a_step(self):
+        """All that a step reads: a compiled loop that goes back through it needs them as arguments."""
+        digital = self.memory.digital
+        return self.trainable_variables + ([] if digital is None else [digital])
 
     def asked(self, inputs):
         """Return ``queries[batch, T, k]`` of a call, with the places as a last column where there are some."""
@@ -152,7 +158,7 @@ class _TreeModel(Answering, ManySteps, keras.Model):
         for number in range(self.accesses):
             p = memory.attend(nodes, self.make_query(query, controller, number), "soft", noise)
             if place is not None:
-                p = ops.where(place < 0, p, ops.one_hot(ops.cast(place[:, 0], "int32"), p.shape[1]))
+                p = ops.where(place < 0, p, ops.one_hot(ops.cast(place[:, 0], "int32"), p.shape[1], dtype="float32"))
             values = symbols if self.reads_symbols else leaves[0] if leaves else nodes[:, p.shape[1] :]
             answer, controller, said = self.controller_step(query, controller, read_leaves(values, p))
             if memory.writable:
@@ -287,9 +293,9 @@ class HAM(_TreeModel):
                 shape=(accesses, self.memory.query_width),
                 initializer=keras.initializers.RandomNormal(stddev=1.0),
             )
-        self.controller = keras.layers.LSTMCell(self.memory.query_width)
+        self.controller = keras.layers.LSTMCell(self.memory.query_width, **FLOAT32)
         self.controller.build((None, self.memory.node_width))
-        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid")
+        self.output_layer = keras.layers.Dense(answer_width, activation="sigmoid", **FLOAT32)
         self.output_layer.build((None, self.memory.query_width))
         self.built = True
 

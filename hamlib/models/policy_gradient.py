@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import add_rows, rows
+from hamlib.memory import FLOAT32, add_rows, rows
 from hamlib.models.access import Journal, access_along, around, hard_access
 from hamlib.models.loop import ManySteps
 
@@ -45,7 +45,7 @@ def rollout(model, inputs, thresholds, noise=None):
 
         return (kept.answers, kept.p, kept.paths, kept.queries), gradient
 
-    results = run(first, *state, *map(tf.convert_to_tensor, model.trainable_variables))
+    results = run(first, *state, *map(tf.convert_to_tensor, model.variables_of_a_step))
     return [ops.swapaxes(result, 0, 1) for result in results]
 
 
@@ -85,7 +85,7 @@ class _Rollout:
 
     def with_weights(self, weights):
         """Use these tensors for the model's weights: a loop's gradient needs all that it depends on as an argument."""
-        return keras.StatelessScope(state_mapping=list(zip(self.model.trainable_variables, weights, strict=True)))
+        return keras.StatelessScope(state_mapping=list(zip(self.model.variables_of_a_step, weights, strict=True)))
 
     def begin(self, first):
         """Return the `Journal` over the nodes at the start; of an empty tree ``first`` has one for each level."""
@@ -184,9 +184,9 @@ class PolicyGradient(ManySteps, keras.Model):
     """
 
     def __init__(self, model, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         self.answering = model
-        self.baseline = keras.layers.Dense(1)
+        self.baseline = keras.layers.Dense(1, **FLOAT32)
         self.baseline.build((None, model.memory.query_width))
         self.seeds = keras.random.SeedGenerator()
         self.built = True
@@ -241,7 +241,7 @@ class Reinforce(keras.losses.Loss):
     """
 
     def __init__(self, discount=0.9, entropy=0.0, samples=1, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | FLOAT32)
         if not 0 <= discount <= 1:
             raise ValueError(f"discount: got {discount!r}; expected γ in [0, 1]")
         if not 0 <= entropy < float("inf"):
@@ -266,7 +266,7 @@ class Reinforce(keras.losses.Loss):
         statistics = ops.reshape(statistics, (-1, steps * (statistics.shape[2] // 3), 3))
         log_path, undecided, baseline = tf.unstack(statistics, axis=2)
         accesses = statistics.shape[1] // steps
-        place = ops.arange(statistics.shape[1])
+        place = ops.arange(statistics.shape[1], dtype="int32")
         after = place[None] - place[:, None]  # j - k
         weigh = ops.where(after >= 0, self.discount ** ops.cast(ops.maximum(after, 0), "float32"), 0.0)
         at_last = ops.cast(place % accesses == accesses - 1, "float32")  # only the last of η accesses is answered

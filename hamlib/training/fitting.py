@@ -116,6 +116,8 @@ class FallingNoise(keras.callbacks.Callback):
 
     Args:
         epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
+
+    A memory whose JOIN carries is rounded from then on: continuous and noisy first, digital late.
     """
 
     def __init__(self, epochs):
@@ -123,10 +125,12 @@ class FallingNoise(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        memory = getattr(self.model, "memory", None)
+        memory, share = getattr(self.model, "memory", None), max(0.0, 1 - 2 * epoch / self.epochs)
         for name, first in memory.config["noise"].items() if memory else ():
             if first:
-                getattr(memory, name).noise.assign(first * max(0.0, 1 - 2 * epoch / self.epochs))
+                getattr(memory, name).noise.assign(first * share)
+        if getattr(memory, "digital", None) is not None:
+            memory.digital.assign(float(share == 0))
 
 
 class FallingEntropy(keras.callbacks.Callback):

@@ -20,7 +20,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     ``folder/checkpoints`` holds the last two states of the run: weights, optimiser, epoch, stage. A
     state is complete before it is named the latest, so a kill at any moment leaves a good one.
-    ``folder/best.weights.h5`` holds the best weights at the largest n reached.
+    ``folder/best.weights.h5`` holds the best weights at the largest n reached, rounded if any are.
 
     Args:
         folder: the run's folder.
@@ -34,7 +34,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.answering = model.answering if isinstance(model, PolicyGradient) else model
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
-        self.best_n = tf.Variable(0, dtype=tf.int64)
+        self.best_reached = tf.Variable(0, dtype=tf.int64)
         self.best_error = tf.Variable(1.0, dtype=tf.float64)
         self.best_weights = Path(folder) / "best.weights.h5"
         self.state = tf.train.Checkpoint(
@@ -43,7 +43,7 @@ class Checkpoints(keras.callbacks.Callback):
             stage=curriculum.stage,
             epoch=self.epoch,
             seconds=self.seconds,
-            best_n=self.best_n,
+            best_reached=self.best_reached,
             best_error=self.best_error,
         )
         self.manager = tf.train.CheckpointManager(self.state, str(Path(folder) / "checkpoints"), max_to_keep=2)
@@ -67,8 +67,10 @@ class Checkpoints(keras.callbacks.Callback):
         self.n = self.curriculum.n
 
     def on_epoch_end(self, epoch, logs=None):
-        if self.n > self.best_n or logs["val_wrong"] <= self.best_error:
-            self.best_n.assign(self.n)
+        digital = getattr(getattr(self.answering, "memory", None), "digital", None)
+        reached = 2 * self.n + int(digital or 0)  # weights that are not rounded yet are no rivals of those that are
+        if reached > self.best_reached or logs["val_wrong"] <= self.best_error:
+            self.best_reached.assign(reached)
             self.best_error.assign(logs["val_wrong"])
             write_whole(self.best_weights, self.answering.save_weights)
         self.epoch.assign(epoch + 1)
