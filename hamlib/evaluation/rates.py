@@ -42,7 +42,7 @@ def wrong_rate(model, task, n, examples=2500, seed=0, attention="hard", lengths=
     """Count the sequences of fresh test examples that a model answers wrongly.
 
     Args:
-        model: called as ``model(inputs, attention=...)``.
+        model: one with `respond`, or a function, called with (inputs, attention).
         task: a `hamlib.tasks.Task`.
         n: leaves of the tree, a power of two.
         examples: how many sequences.

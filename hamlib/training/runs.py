@@ -68,7 +68,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         digital = getattr(getattr(self.answering, "memory", None), "digital", None)
-        reached = 2 * self.n + int(digital or 0)  # weights that are not rounded yet are no rivals of those that are
+        reached = 2 * self.n + (
+            0 if digital is None else int(digital)
+        )  # weights that are not rounded yet are no rivals of those that are
         if reached > self.best_reached or logs["val_wrong"] <= self.best_error:
             self.best_reached.assign(reached)
             self.best_error.assign(logs["val_wrong"])
