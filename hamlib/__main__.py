@@ -17,6 +17,7 @@ import tensorflow as tf
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits
+from hamlib.proof.command import add_options, prove_command, sort_by_machine
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
 
@@ -35,17 +36,16 @@ EXAMPLES = {
 
 
 def main(arguments=None):
-    """Run one command; return its exit status: 0 done, 2 bad input, 130 stopped by Ctrl-C."""
+    """Run one command; return its exit status: 0 done, 1 refuted, 2 bad input or undecided, 130 stopped by Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except KeyboardInterrupt:
         print("\nStopped.", getattr(options, "go_on", ""), file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
 def _parser():
@@ -93,6 +93,7 @@ def _parser():
     what = sort.add_mutually_exclusive_group(required=True)
     what.add_argument("numbers", type=int, nargs="*", default=[], help="0 to 31: keys of 5 bits")
     what.add_argument("--random", type=int, metavar="M", help="M random pairs, and only count what is sorted wrongly")
+    sort.add_argument("--machine", action="store_true", help="with --random: run the memory's tables")
     sort.add_argument("--seed", type=int, default=0, help="of the random pairs (default: 0)")
 
     tune = command("tune", _tune, "Train with hyper-parameters drawn at random, or go on with such a search.")
@@ -106,6 +107,8 @@ def _parser():
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
     table.add_argument("task", nargs="?", default="smallest", help="a task in the ledger (default: smallest)")
     table.add_argument("--markdown", action="store_true", help="as Markdown")
+
+    add_options(command("prove", prove_command, "Prove a model right for every input, or show one that it gets wrong."))
 
     command("tasks", _tasks, "List the tasks, the recipes and the shipped models.")
 
@@ -215,7 +218,7 @@ def _evaluate(options):
 def _sort(options):
     sorter = pretrained.load_pretrained("raw-sort")  # today the best of the two that sort
     if options.random is not None:
-        return _sort_random(sorter, options.random, options.seed)
+        return (sort_by_machine if options.machine else _sort_random)(sorter, options.random, options.seed)
     for number in options.numbers:
         if not 0 <= number < 32:
             raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")

@@ -1,0 +1,20 @@
+"""Right for every input: a digital memory as a machine with tables, a proof over its states, or a counterexample."""
+
+from hamlib.proof.examples import Counterexample
+from hamlib.proof.machine import NotFinite, TreeMachine, extract
+from hamlib.proof.speed import places
+from hamlib.proof.theorem import Proof, TableRunner, Undecided, examine, prove, read_proof
+
+__all__ = [
+    "Counterexample",
+    "NotFinite",
+    "Proof",
+    "TableRunner",
+    "TreeMachine",
+    "Undecided",
+    "examine",
+    "extract",
+    "places",
+    "prove",
+    "read_proof",
+]

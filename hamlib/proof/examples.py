@@ -1,0 +1,93 @@
+"""A `Counterexample`: an input that is answered wrongly, confirmed by running what answers it."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Counterexample:
+    """A concrete input, in its task's own symbols, that is answered wrongly in fact.
+
+    Attributes:
+        task: the `hamlib.tasks.Task`.
+        symbols: ``[m, b]``, ints 0/1, the input, to be given to `hamlib.pretrained.Pretrained.answer`.
+        right: ``[T, a]``, ints, the right answer; -1 where nothing is judged.
+        answered: ``[T, a]``, ints 0/1, what was answered.
+        found: in words, how it was found.
+    """
+
+    task: object
+    symbols: np.ndarray
+    right: np.ndarray
+    answered: np.ndarray
+    found: str = ""
+
+    def __str__(self):
+        wrong = np.flatnonzero(((self.right != self.answered) & (self.right >= 0)).any(axis=1))[0]
+        lines = [
+            f"symbols = {self.symbols.tolist()}",
+            f"# {len(self.symbols)} symbols of {self.task.name}: {_read(self.symbols, self.task.columns)}",
+            f"# output symbol {wrong + 1} should be {_read(self.right[[wrong]], self.task.answer_columns)}, "
+            f"and is {_read(self.answered[[wrong]], self.task.answer_columns)}",
+        ]
+        return "\n".join(lines)
+
+    def as_json(self):
+        """What JSON can hold of it."""
+        return dict(symbols=self.symbols.tolist(), right=self.right.tolist(), answered=self.answered.tolist())
+
+
+def _read(symbols, columns):
+    """Bits as numbers, column by column: ``key 8, value 3; key 7, value 0``; a run of equal ones is counted."""
+    said = []
+    for bits in symbols:
+        at, parts = 0, []
+        for name, width in columns.items():
+            parts.append(f"{name} {int(''.join(map(str, bits[at : at + width])), 2)}")
+            at += width
+        said.append(", ".join(parts))
+    return "; ".join(said)
+
+
+def answers_of(runner, task, symbols):
+    """Answer inputs of one length, ``symbols[batch, m, b]`` of 0/1: ``(right, answered)``, ints ``[batch, T, a]``.
+
+    Args:
+        runner: a model, which is run hard, or a function of checked ``symbols, lengths``.
+        task: the `hamlib.tasks.Task`.
+    """
+    symbols, lengths = task.check_inputs(symbols)
+    inputs = task.inputs(symbols, lengths)
+    asked = inputs["queries"] if inputs["symbols"].shape[2] == 0 else inputs["symbols"]
+    right = np.asarray(task.targets(tf.constant(asked), tf.constant(lengths)))
+    outputs = runner(inputs, attention="hard")
+    steps = min(right.shape[1], outputs.shape[1])  # an answer is as long as its input, which was padded
+    return right[:, :steps].astype(int), np.asarray(outputs)[:, :steps].round().astype(int)
+
+
+def confirm(runner, task, candidates, found, shrink=True):
+    """Run candidates, inputs ``[m, b]`` of one length, and return the first that is answered wrongly, or None.
+
+    With ``shrink``, symbols that it is not needed for are left out, one after the other.
+    """
+    wrong = _wrong(runner, task, candidates)
+    if wrong is None:
+        return None
+    while shrink and len(wrong[0]) > max(2, task.shortest):
+        shorter = [np.delete(wrong[0], place, axis=0) for place in range(len(wrong[0]))]
+        if (less := _wrong(runner, task, [part for part in shorter if not task.problem(part)])) is None:
+            break
+        wrong = less
+    return Counterexample(task, *wrong, found)
+
+
+def _wrong(runner, task, candidates):
+    if not len(candidates):
+        return None
+    symbols = np.stack(candidates).astype(int)
+    right, answered = answers_of(runner, task, symbols)
+    bad = ((right != answered) & (right >= 0)).any(axis=(1, 2))
+    where = np.flatnonzero(bad)
+    return (symbols[where[0]], right[where[0]], answered[where[0]]) if len(where) else None

@@ -1,0 +1,195 @@
+"""`prove`: a memory is right for every input, of every length, or here is one that it answers wrongly."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from hamlib.models import RawHAM
+from hamlib.proof.examples import Counterexample
+from hamlib.proof.machine import check_digital, extract
+from hamlib.proof.refute import refute_selecting, refute_structure
+from hamlib.proof.selecting import check_selecting
+from hamlib.proof.stack import Refuted, check_stack
+from hamlib.tasks import Structure
+
+SELECTING, LAWS = ("smallest", "sort"), {"stack": check_stack}
+
+
+class Undecided(ValueError):
+    """Neither proved nor refuted; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Proof:
+    """A memory answers every input of its task right, whatever n.
+
+    Attributes:
+        task: its name.
+        states: how many values a node can have.
+        merged: how many of them no tree tells apart from another.
+        decisions: how many pairs of children of these values were joined, for all operations: of each one digits and
+            the decision of SEARCH were computed.
+        checked: how many decisions of labelled states the theorem asks for, all of them right.
+        heights: after how many heights nothing new appears.
+        margins: the smallest distances to a threshold, as in `TreeMachine.margins`.
+        sha256: hash of the weights, where a model was proved.
+    """
+
+    task: str
+    states: int
+    merged: int
+    decisions: int
+    checked: int
+    heights: int
+    margins: dict
+    sha256: str = ""
+
+    def __str__(self):
+        near = ", ".join(f"{name} {value:.3g}" for name, value in self.margins.items())
+        return (
+            f"{self.task}: proved for every input of every length. {self.decisions:,} decisions over all pairs of "
+            f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong; "
+            f" nothing new above height {self.heights}. Nearest to a threshold: {near}"
+        )
+
+
+def check_task(task):
+    """Raise an `Undecided` unless there is a specification that ``task`` can be proved by."""
+    if task.name not in (*SELECTING, *LAWS):
+        known = ", ".join((*SELECTING, *LAWS))
+        raise Undecided(f"task: {task.name} has no specification for a proof; those that have one: {known}")
+
+
+def operations_of(task):
+    """``[O, l]``, all operations of a data structure, POP first; None for another task."""
+    if not isinstance(task, Structure):
+        return None
+    pushes = itertools.product(*(range(2**width) for width in list(task.columns.values())[1:]))
+    return np.stack([task.pop(), *(task.push(*arguments) for arguments in pushes)])
+
+
+def prove(machine, task, model=None):
+    """Prove that a machine answers all inputs of a task right, of any length, or find one that it does not.
+
+    What is checked, and why that is enough, is said where it is done: `hamlib.proof.selecting` for tasks that take the
+    smallest key first, `hamlib.proof.stack` for a stack.
+
+    Args:
+        machine: a `TreeMachine`.
+        task: a `hamlib.tasks.Task`.
+        model: the model that it was extracted from, with which a counterexample is confirmed; None: the machine itself.
+
+    Returns:
+        a `Proof` or a `Counterexample`.
+
+    Raises:
+        Undecided: (a ValueError) the task has no specification, or the laws do not hold and no input shows it.
+        ValueError: the machine is of a task with other symbols.
+    """
+    check_task(task)
+    width = machine.operations.shape[1] if isinstance(task, Structure) else machine.symbols.shape[1]
+    if width != task.symbol_width:
+        raise ValueError(f"machine: its symbols have {width} bits; those of {task.name} have {task.symbol_width}")
+    runner, small = model or TableRunner(machine, task), machine.merged()
+    if task.name in SELECTING:
+        example, checked, refuted, heights = check_selecting(small, task, runner)
+        why = f"{refuted:,} of {checked:,} decisions of labelled states are wrong"
+    else:
+        example, refuted, why = None, 0, ""
+        try:
+            checked, heights = LAWS[task.name](small, task)
+        except Refuted as law:
+            refuted, why = 1, str(law)
+            example = refute_structure(runner, task)
+    if example:
+        return example
+    if refuted:
+        raise Undecided(f"machine: {why}, but no input was found that shows it")
+    return Proof(task.name, machine.states, small.states, machine.decisions, checked, heights, machine.margins)
+
+
+def examine(model, task, progress=None):
+    """Prove or refute a model: by its tables where its nodes are digital, else by a search for a counterexample.
+
+    Args:
+        model: a trained model.
+        task: the task it was trained for.
+        progress: called with (done, of how many).
+
+    Returns:
+        a `Proof`, with the hash of the weights, or a `Counterexample`.
+
+    Raises:
+        Undecided: its states are not finitely many and no counterexample was found, or as `prove`.
+    """
+    try:
+        check_task(task)
+        check_digital(model)
+    except ValueError as reason:
+        example = None
+        if isinstance(model, RawHAM):
+            if task.name in SELECTING:
+                example = refute_selecting(model, task, progress=progress)[0]
+            elif isinstance(task, Structure):
+                example = refute_structure(model, task)
+        if example:
+            return example
+        raise Undecided(f"{reason}; no counterexample was found either") from reason
+    found = prove(extract(model, operations=operations_of(task), progress=progress), task, model)
+    return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=hash_of(model))
+
+
+def hash_of(model):
+    """Return the SHA-256 of a model's trainable weights, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for weight in model.trainable_variables:
+        digest.update(np.asarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def read_proof(path, model):
+    """Return the `Proof` in a file, if it is one of this model's weights.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no proof, or of other weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"proof: there is no file {path}")
+    try:
+        proof = Proof(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"proof: {path} is damaged or no proof ({error})") from error
+    if proof.sha256 != hash_of(model):
+        raise ValueError(f"proof: {path} is of other weights: SHA-256 {proof.sha256[:12]}…, not {hash_of(model)[:12]}…")
+    return proof
+
+
+class TableRunner:
+    """Answers like a model, by a machine's tables: slow and plain, to check with."""
+
+    def __init__(self, machine, task):
+        self.machine, self.task = machine, task
+
+    def __call__(self, inputs, attention="hard"):
+        symbols, lengths = np.asarray(inputs["symbols"]), np.asarray(inputs["lengths"])
+        queries = np.asarray(inputs.get("queries", symbols[:, :1, :0]))
+        return np.stack([self._answer(*each) for each in zip(symbols, lengths, queries, strict=True)])
+
+    def _answer(self, symbols, length, queries):
+        machine, n = self.machine, len(symbols)
+        number = symbols @ 2 ** np.arange(symbols.shape[1] - 1, -1, -1) if symbols.shape[1] else np.zeros(n)
+        leaves = np.full(n, machine.empty)
+        leaves[:length] = machine.leaf[number[:length].astype(int)]
+        tree, answers = machine.grow(leaves), []
+        for query in queries:
+            which = int(np.flatnonzero((machine.operations == query).all(axis=1))[0]) if len(query) else 0
+            before = tree.copy()
+            place = machine.access(tree, which)
+            answers.append(machine.answer[before[n + place]] if machine.answer.shape[1] else symbols[place])
+        return np.array(answers, "float32")
