@@ -291,8 +291,8 @@ RECIPES = {
         learning_rate=(0.003, 0.00006),
         epochs=80,
     ),
-    # Right for every input, as `ham prove` finds out: a digital memory, in trees of several depths, rounded in the second
-    # half of the run.
+    # Right for every input, as `ham prove` finds out: a digital memory, in trees of several depths, rounded in the
+    # second half of the run.
     "smallest-digital": Recipe(
         task="smallest",
         memory="digital",

@@ -188,22 +188,24 @@ class TreeMemory(Parts):
         """
         levels = (nodes.shape[1] // 2).bit_length() - 1
         thresholds = ops.broadcast_to(thresholds, (ops.shape(nodes)[0], levels))
-        return self.descend(lambda index, _: rows(nodes, index), query, thresholds)
+        return self.descend(lambda index: rows(nodes, index), query, thresholds)
 
-    def descend(self, look, query, thresholds):
+    def descend(self, look, query, thresholds, levels=None):
         """Do the same in nodes wherever they lie.
 
         Args:
-            look: ``look(index[batch, 1], level)`` returns ``[batch, 1, d]``, nodes of that level, by their rows.
+            look: ``look(index[batch, 1])`` returns ``[batch, 1, d]``, the nodes in these rows.
             query, thresholds: as in `sample`.
+            levels: log2 n, an int or a tensor, of at most as many as there are thresholds; None for all of them.
 
         Returns:
-            as `sample`.
+            ``path`` as `sample`, one longer than there are thresholds; zeros after its leaf.
         """
         path = [ops.ones_like(query[:, 0], dtype="int32")]
         for level in range(thresholds.shape[1]):
-            right = self.search(look(path[-1][:, None], level), query)[:, 0, 0] > thresholds[:, level]
-            path.append(2 * path[-1] + ops.cast(right, "int32"))
+            right = self.search(look(path[-1][:, None]), query)[:, 0, 0] > thresholds[:, level]
+            below = 2 * path[-1] + ops.cast(right, "int32")
+            path.append(below if levels is None else ops.where(level < levels, below, 0))
         return ops.stack(path, axis=1)
 
     def read(self, nodes, where):
@@ -252,14 +254,15 @@ class TreeMemory(Parts):
         leaf = self.written(rows(nodes, path[:, -1:]), query)
         return put_rows(nodes, path, self.update_path(path, rows(nodes, siblings(path)), leaf))
 
-    def update_path(self, path, beside, leaf, noise=None):
+    def update_path(self, path, beside, leaf, noise=None, levels=None):
         """JOIN again from a leaf that was written up to the root: log2 n JOINs.
 
         Args:
-            path: ``[batch, log2 n + 1]``, what `attend` returned.
+            path: ``[batch, log2 n + 1]``, what `attend` returned; with ``levels``, what `descend` returned.
             beside: ``[batch, log2 n, d]``, the values of its `siblings`.
             leaf: ``[batch, 1, d]``, the new value at its end.
             noise: ``[batch, log2 n, units]``, added in each JOIN before its activation.
+            levels: as in `descend`.
 
         Returns:
             ``[batch, log2 n + 1, d]``, the new values along the path.
@@ -269,6 +272,7 @@ class TreeMemory(Parts):
             is_right = ops.cast(path[:, level : level + 1] % 2, "bool")[..., None]
             value, sibling = values[0], beside[:, level - 1 : level]
             pair = [ops.where(is_right, sibling, value), ops.where(is_right, value, sibling)]
-            drawn = None if noise is None else noise[:, level - 1 : level]
-            values.insert(0, self._joined(ops.concatenate(pair, axis=-1), drawn))
+            sampled = None if noise is None else noise[:, level - 1 : level]
+            joined = self._joined(ops.concatenate(pair, axis=-1), sampled)
+            values.insert(0, joined if levels is None else ops.where(level > levels, leaf, joined))
         return ops.concatenate(values, axis=1)

@@ -21,9 +21,11 @@ class Nodes(NamedTuple):
     nodes: Any  # [batch, 2n, d]
 
     def look(self, index):
+        """``[batch, r, d]``, the nodes in the rows ``index[batch, r]``."""
         return rows(self.nodes, index)
 
     def update(self, path, values):
+        """The store with new ``values`` along a ``path``."""
         return Nodes(put_rows(self.nodes, path, values))
 
 
@@ -33,9 +35,11 @@ class Held(NamedTuple):
     variable: Any  # [2n, d]
 
     def look(self, index):
+        """``[batch, r, d]``, the nodes in the rows ``index[batch, r]``."""
         return tf.gather(self.variable, index)
 
     def update(self, path, values):
+        """The store with new ``values`` along a ``path``."""
         self.variable.scatter_update(tf.IndexedSlices(values[0], path[0]))
         return self
 
@@ -61,9 +65,11 @@ class Journal(NamedTuple):
         return cls(ops.concatenate([values, room], axis=1), place, ops.convert_to_tensor(start), seen)
 
     def look(self, index):
+        """``[batch, r, d]``, the nodes in the rows ``index[batch, r]``."""
         return rows(self.values, rows(self.place, index)[..., 0])
 
     def update(self, path, values):
+        """The store with new ``values`` along a ``path``."""
         batch, height = path.shape
         new = ops.broadcast_to((self.written + ops.arange(height, dtype="int32"))[None, :, None], (batch, height, 1))
         return Journal(
