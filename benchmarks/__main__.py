@@ -1,8 +1,9 @@
-"""A training step beside the matrix products it contains and eager mode; one by trial, in trees of any size; a hard
-access beside flat soft attention; and how long a task takes to learn softly, by trial, and both.
+"""A training step beside the matrix products it contains and eager mode; one with REINFORCE, in trees of any size; a
+hard access beside flat soft attention; answers through the public way; and how long a task takes to learn with soft
+attention, with REINFORCE, and both.
 
-``python -m benchmarks`` measures the first three, ``python -m benchmarks step``, ``trial``, ``access`` or
-``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one run,
+``python -m benchmarks`` measures the first four, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``
+or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one run,
 but for learning; quote the ratios, since a machine's speed drifts.
 """
 
@@ -107,8 +108,8 @@ def compare(name, n, steps=100, accesses=1):
     )
 
 
-def compare_trials(sizes, operations=32, steps=5):
-    """Print a line for each tree: a training step by trial, and the time of an operation, by the nodes on its path."""
+def compare_reinforce(sizes, operations=32, steps=5):
+    """Print a line for each tree: a training step with REINFORCE, and the nodes on the path of an operation."""
     recipe = dataclasses.replace(RECIPES["stack"], steps=10)  # one execution is one step
     runs = []
     for n in sizes:
@@ -120,7 +121,7 @@ def compare_trials(sizes, operations=32, steps=5):
     times = median_times(runs, steps)
     for n, each in zip(sizes, times, strict=True):
         print(
-            f"{operations} operations of a stack, n = {n:>6,}: step by trial {each:>9,.0f} µs, {each / times[0]:5.1f}x"
+            f"{operations} operations of a stack, n = {n:>6,}: step {each:>9,.0f} µs, {each / times[0]:5.1f}x"
             f" | nodes on a path {n.bit_length():>2}, {n.bit_length() / sizes[0].bit_length():4.1f}x",
             flush=True,
         )
@@ -152,15 +153,19 @@ class Clock(keras.callbacks.Callback):
         self.started = time.perf_counter()
 
 
-BOTH = "softly, then by trial"
-LEARN = {  # the same memory, in turn softly where it can be learned so, by trial, and both
+BOTH = "with soft attention, then with REINFORCE"
+LEARN = {  # the same memory, in turn with soft attention where it can be learned so, with REINFORCE, and both
     "reverse": {
-        "softly": dataclasses.replace(RECIPES["reverse-eight"], sizes=(2, 4, 8, 16, 32), epochs=20),
-        "by trial": RECIPES["reverse-reinforce"],
+        "with soft attention": dataclasses.replace(RECIPES["reverse-eight"], sizes=(2, 4, 8, 16, 32), epochs=20),
+        "with REINFORCE": RECIPES["reverse-reinforce"],
         BOTH: RECIPES["reverse-both"],
     },
-    "sort": {"softly": RECIPES["sort"], "by trial": RECIPES["sort-reinforce"], BOTH: RECIPES["sort-both"]},
-    "priority-queue": {"by trial": RECIPES["priority-queue-sixteen"], BOTH: RECIPES["priority-queue-both"]},
+    "sort": {
+        "with soft attention": RECIPES["sort"],
+        "with REINFORCE": RECIPES["sort-reinforce"],
+        BOTH: RECIPES["sort-both"],
+    },
+    "priority-queue": {"with REINFORCE": RECIPES["priority-queue-sixteen"], BOTH: RECIPES["priority-queue-both"]},
 }
 
 
@@ -229,19 +234,50 @@ def compare_access(model, n, count=20_000):
     )
 
 
+def compare_answers():
+    """Print how long the public ways to use a trained model take, beside the bare loop and what was asked of them."""
+    sorter, rng = load_pretrained("raw-sort"), np.random.default_rng(0)
+    bare = accesses_of(sorter.model, 1024, 1024)
+    for batch in (1, 50):
+        symbols = rng.integers(0, 2, (batch, 1024, 10))
+        started = time.perf_counter()
+        sorter.answer(symbols)
+        first = time.perf_counter() - started
+        loop_us, answer_us = (each / 1024 for each in median_times([bare, lambda: sorter.answer(symbols)], 1))  # noqa: B023
+        print(
+            f"answer, batch {batch:>2}, n = 1,024: first call {first:5.2f} s | then {answer_us:7,.1f} µs an access,"
+            f" {answer_us / loop_us:5.1f}x the bare loop at batch 1",
+            flush=True,
+        )
+    times = []
+    for n in (16, 128, 1024, 2**14):
+        stack = load_pretrained("stack").start(n)
+
+        def push_and_pop(stack=stack):
+            for value in range(8):
+                stack.push(value)
+            for _ in range(8):
+                stack.pop()
+
+        times += median_times([push_and_pop], 16)
+        print(f"stack, n = {n:>6,}: push or pop {times[-1]:5,.0f} µs, {times[-1] / times[0]:4.2f}x", flush=True)
+
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["step", "trial", "access"]
+    wanted = sys.argv[1:] or ["step", "reinforce", "access", "answer"]
     if "step" in wanted:
         for recipe in ("smallest-2016", "smallest"):
             for size in (8, 16, 32, 64, 128, 256, 512, 1024):
                 compare(recipe, size, steps=max(10, 3200 // size))
         for size, asked in ((8, 8), (16, 16), (32, 32), (32, 4)):  # the last as the recipe trains
             compare("sort", size, steps=320 // size, accesses=asked)
-    if "trial" in wanted:
-        compare_trials((8, 32, 128, 512, 2048))
+    if "reinforce" in wanted:
+        compare_reinforce((8, 32, 128, 512, 2048))
     if "access" in wanted:
         for level in range(10, 21, 2):
             compare_access(load_pretrained("raw-sort").model, 2**level)
+    if "answer" in wanted:
+        compare_answers()
     for task in LEARN:
         if f"learn-{task}" in wanted:
             compare_learning(task)

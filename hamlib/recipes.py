@@ -103,7 +103,7 @@ class Recipe:
             half of the others, and in half of these as near as can be; otherwise in all of the others alone.
         decoys: whether the tree, in training, is grown over the task's decoys: it can learn where to go only.
         placed: whether each PUSH of a data structure goes to a leaf of its own that is drawn, in validation too: all
-            but where to PUSH to can then be learned softly.
+            but where to PUSH to can then be learned with soft attention.
         threshold: validation error (fraction of wrong sequences) under which n doubles.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
@@ -253,9 +253,9 @@ ALGORITHM = Recipe(
 # The same where a comparison must be exact: the closest keys meet most often in the smallest tree.
 COMPARING = dataclasses.replace(ALGORITHM, lessons=((4, 4, 4), *ALGORITHM.lessons), first=60, epochs=160)
 
-# The data structures of Table 2, by trial, in trees that get full: with twice as many operations as leaves. Small trees
-# come first: with two leaves one path in a few is right, with sixteen hardly any. The noise stays, so that a node says
-# the same of a subtree however large it is.
+# The data structures of Table 2, with REINFORCE, in trees that get full: with twice as many operations as leaves. Small
+# trees come first: with two leaves one path in a few is right, with sixteen hardly any. The noise stays, so that a node
+# says the same of a subtree however large it is.
 STRUCTURE = Recipe(
     task="stack",
     memory="book-replace",
@@ -308,7 +308,7 @@ RECIPES = {
         steps=250,
         validation_steps=20,
     ),
-    # The same job by trial, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
+    # The same job with REINFORCE, with paths that are drawn (Sec. 3.3), from small trees to larger ones.
     "smallest-reinforce": Recipe(
         task="smallest",
         memory={"noise": {}},
@@ -353,7 +353,7 @@ RECIPES = {
         epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
-    # Reverse by trial.
+    # Reverse with REINFORCE.
     "reverse-reinforce": dataclasses.replace(
         STRUCTURE,
         task="reverse",
@@ -404,7 +404,7 @@ RECIPES["priority-queue"] = dataclasses.replace(
     epochs=120,
     steps=100,
 )
-# Reverse softly, in trees of eight leaves; then by trial.
+# Reverse with soft attention, in trees of eight leaves; then with REINFORCE.
 RECIPES["reverse-eight"] = dataclasses.replace(
     RECIPES["reverse-reinforce"], loss="binary_crossentropy", samples=1, batch_size=50, sizes=(8,), epochs=5
 )
@@ -428,7 +428,7 @@ RECIPES["sort-both"] = dataclasses.replace(
     steps=100,
 )
 RECIPES["sort-reinforce"] = dataclasses.replace(RECIPES["sort-both"], start=None, sizes=(2, 4, 8, 16, 32))
-# The priority queue softly, told where to PUSH to; then by trial, told nothing.
+# The priority queue with soft attention, told where to PUSH to; then with REINFORCE, told nothing.
 RECIPES["priority-queue-placed"] = dataclasses.replace(
     RECIPES["priority-queue-sixteen"],
     loss="binary_crossentropy",

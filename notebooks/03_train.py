@@ -179,8 +179,8 @@ print("hard attention:", ["none" if g is None else "some" for g in gradients("ha
 # %% [markdown]
 # **What to notice.** With soft attention every part gets a gradient, but for one: the query is zero here, so the
 # weights that multiply it cannot matter. With hard attention *nothing* gets a gradient: a choice between left and
-# right is a step, and the slope of a step is zero or undefined. That is why we train softly. The paper trains hard
-# attention by trial and reward instead; that is chapter 8.
+# right is a step, and the slope of a step is zero or undefined. That is why we train with soft attention. The paper trains hard
+# attention with REINFORCE and reward instead; that is chapter 8.
 
 # %% [markdown]
 # ## Does it learn?
@@ -335,7 +335,7 @@ show(*draw_overlay(at=1750 / 500))
 # %% [markdown]
 # ## Soft or hard?
 #
-# We trained softly. But the same weights can also be walked hard: go right where SEARCH > 0.5, and read one leaf.
+# We trained with soft attention. But the same weights can also be walked hard: go right where SEARCH > 0.5, and read one leaf.
 # A hard access needs $\log_2 n$ decisions instead of n − 1.
 
 # %% tags=["slow"]
@@ -467,7 +467,7 @@ with check("3.3"):
 # - One access needs no WRITE.
 # - Training is `compile` and `fit` on a stream that is a function of the step. So a run that was killed goes on
 #   exactly where it was.
-# - Weights that were trained softly can be run hard.
+# - Weights that were trained with soft attention can be run hard.
 #
 # **Next:** [chapter 4](04_generalise.ipynb), *Does it generalise?*, takes such a model to trees far larger than those
 # it was trained on, and asks why it fails there.

@@ -217,7 +217,7 @@ for name in ("sort-lstm", "sort-lstm+a", "sort"):
 #
 # A sequence is wrong if **any** bit is. *Test*: lengths 1 to 32 in a tree of 32 leaves. *Longer*: lengths 65 to 128 in
 # a tree of 128, never seen in training. The paper trains HAM by REINFORCE and prints no figure for soft attention; ours
-# is trained soft, and measured both ways. Reverse is trained by REINFORCE too (chapter 8): the row *by trial*.
+# is trained soft, and measured both ways. Reverse is trained by REINFORCE too (chapter 8): the row *with REINFORCE*.
 
 # %%
 TITLES = {32: "Test: lengths up to 32", 128: "Longer: lengths 65 to 128", 1024: "Far beyond: lengths 513 to 1,024"}
@@ -242,7 +242,7 @@ show_table(1024)
 # ## Cell by cell
 #
 # - **Reverse**: as published, no error with any of three seeds; nor is there one in trees of 1,024 leaves, 32 times the
-#   length trained on. *By trial*, in 2,000 steps, it makes none either, run hard, or soft up to 128.
+#   length trained on. *With REINFORCE*, in 2,000 steps, it makes none either, run hard, or soft up to 128.
 # - **Search**: no worse than published. Of three seeds, the one in the middle gets 0.08% wrong in the test and on longer
 #   inputs, the worst 0.12 and 0.6%. At 1,024 leaves ten decisions in a row must be right, and the seeds differ: 0.4, 3.6
 #   and 12.6%.

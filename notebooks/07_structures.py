@@ -135,7 +135,7 @@ show(*draw_visits())
 # %% [markdown]
 # ## Why soft training gets stuck
 #
-# The smallest case that needs a second leaf: a tree of two, four operations, push, push, pop, pop. We train it softly, and by
+# The smallest case that needs a second leaf: a tree of two, four operations, push, push, pop, pop. We train it with soft attention, and by
 # trial (chapter 8).
 
 # %% [markdown]
@@ -202,14 +202,14 @@ def train_two_leaves(recipe):
 
 
 # %% tags=["slow"]
-soft, by_trial = train_two_leaves(SOFT), train_two_leaves(TRIAL)
+soft, reinforced = train_two_leaves(SOFT), train_two_leaves(TRIAL)
 
 # %% [markdown]
 # Where does the *second* push of push, push, pop, pop go?
 
 # %% tags=["slow"]
 two = np.stack([task.push(19), task.push(6), task.pop(), task.pop()])[None]
-for name, model in (("soft", soft), ("by trial", by_trial)):
+for name, model in (("soft", soft), ("with REINFORCE", reinforced)):
     inputs = task.examples(4, 1, 0, 0, leaves=2)[0] | {"queries": two}
     walked = list(model.trace(inputs))
     values = [int("".join(map(str, np.round(answer[0]).astype(int))), 2) for _, _, answer in walked]
@@ -219,8 +219,8 @@ for name, model in (("soft", soft), ("by trial", by_trial)):
 # **What to notice.** Soft training lets the second push overwrite the first: a *little* of it in the other leaf helps no
 # answer yet, so there is no slope to follow. A drawn path puts *all* of it there once in a while, and is rewarded.
 #
-# Only this cannot be learned softly. Told a leaf of its own for each PUSH, a soft priority queue learns the rest
-# (`priority-queue-placed`, 6,000 steps; seed 1: 1.9% of 1,000 inputs of 16 operations wrong in validation). By trial it then
+# Only this cannot be learned with soft attention. Told a leaf of its own for each PUSH, a soft priority queue learns the rest
+# (`priority-queue-placed`, 6,000 steps; seed 1: 1.9% of 1,000 inputs of 16 operations wrong in validation). With REINFORCE it then
 # learns where to PUSH (chapter 8).
 
 # %% [markdown]
@@ -333,4 +333,4 @@ with check("7.2"):
 # - A stack, a queue, a priority queue: what differs is what a POP is told to answer.
 # - Two leaves are the hard part. Drawn paths find the second one, soft attention does not.
 #
-# **Next:** [chapter 8](08_reinforce.ipynb), *Learning by trial*.
+# **Next:** [chapter 8](08_reinforce.ipynb), *Learning with REINFORCE*.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 8. Learning by trial
+# # 8. Learning with REINFORCE
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/08_reinforce.ipynb)
 #
@@ -149,15 +149,15 @@ show(*draw_entropy())
 # %% [markdown]
 # ## How does hamlib do it?
 #
-# `PolicyGradient(model)` draws paths in training and takes the most probable ones at any other time; the loss `Reinforce(discount,
+# `PolicyGradient(model)` samples paths in training and takes the most probable ones at any other time; the loss `Reinforce(discount,
 # entropy)` has the estimator as its gradient, and ordinary back-propagation goes through all that is not a decision.
 # Forward and back, an access touches 2 log₂ n + 1 nodes.
 #
-# We let a memory learn to pick the smallest of four, by trial, and beside it the same one with soft attention.
+# We let a memory learn to pick the smallest of four, with REINFORCE, and beside it the same one with soft attention.
 
 # %%
-BY_TRIAL = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=8)
-SOFT = dataclasses.replace(BY_TRIAL, loss="mean_squared_error")
+REINFORCED = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=8)
+SOFT = dataclasses.replace(REINFORCED, loss="mean_squared_error")
 
 
 def learn(recipe):
@@ -170,30 +170,31 @@ def learn(recipe):
 
 
 # %% tags=["slow"]
-by_trial, trial_ends, trial_errors = learn(BY_TRIAL)
+reinforced, reinforced_ends, reinforced_errors = learn(REINFORCED)
 soft, soft_ends, soft_errors = learn(SOFT)
-print("by trial: wrong in validation, epoch by epoch:", *(f"{error:.1%}" for error in trial_errors))
-print("soft:                                         ", *(f"{error:.1%}" for error in soft_errors))
+print("with REINFORCE: wrong in validation, epoch by epoch:", *(f"{error:.1%}" for error in reinforced_errors))
+print("with soft attention: wrong in validation:     ", *(f"{error:.1%}" for error in soft_errors))
 
 # %% [markdown]
 # **What to notice.** Nobody said which leaf holds the smallest key. The memory drew paths, was told how many bits were right,
 # and found out. Soft attention learns the same in fewer steps: it is told what *every* leaf would have brought.
 
 # %% [markdown]
-# ## Soft first, then by trial?
+# ## Soft first, then with REINFORCE?
 #
-# Both use the same weights, so one can begin where the other ends. We let the soft model go on by trial, for as long again,
+# Both use the same weights, so one can begin where the other ends. We let the soft model go on with REINFORCE, for as long again,
 # at a tenth of the learning rate.
 
 # %% tags=["slow"]
 keras.utils.set_random_seed(0)
-after = build(BY_TRIAL)
+after = build(REINFORCED)
 after.set_weights(soft.get_weights())
 finishing = PolicyGradient(after)
-compile_model(finishing, BY_TRIAL.at_rate(0.0003))
+compile_model(finishing, REINFORCED.at_rate(0.0003))
 task = get_task("smallest")
-batches = stream(task, 4, BY_TRIAL.batch_size, 0, 0, BY_TRIAL.lengths(4))
-history = finishing.fit(batches, steps_per_epoch=BY_TRIAL.steps, epochs=BY_TRIAL.epochs, shuffle=False, verbose=0)
+batches = stream(task, 4, REINFORCED.batch_size, 0, 0, REINFORCED.lengths(4))
+steps = REINFORCED.steps * REINFORCED.epochs
+history = finishing.fit(batches.batch(100, True), steps_per_epoch=steps // 100, shuffle=False, verbose=0)
 
 # %% tags=["slow"]
 fresh, answers = task.examples(4, 10_000, seed=1, step=0, lengths=(1, 4))
@@ -203,32 +204,32 @@ def wrong(model):
     return np.array(task.wrong(answers, model(fresh, attention="hard"))).mean()
 
 
-for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by trial", after)):
+for name, model in (("with REINFORCE", reinforced), ("soft", soft), ("soft, then with REINFORCE", after)):
     print(f"{name:20} {wrong(model):6.2%} wrong, run hard, of 10,000 inputs of 1 to 4 pairs")
 
 # %% [markdown]
 # A longer race, which `python -m benchmarks learn-reverse` runs: **Reverse**, with an LSTM, until at most 1% of 500 inputs of
 # 32 symbols are wrong, run hard. Same memory, same learning rates; seconds with compiling, on 2 cores beside other programs:
 #
-# | seed | softly | by trial | softly at n = 8, then by trial |
+# | seed | with soft attention | with REINFORCE | with soft attention at n = 8, then with REINFORCE |
 # | --- | --- | --- | --- |
 # | 0 | 169 s, 500 steps | 82 s, 400 steps | 86 s, 500 + 100 steps |
 # | 1 | 83 s, 400 steps | 87 s, 400 steps | 60 s, 500 + 100 steps |
 # | 2 | 85 s, 500 steps | 118 s, 600 steps | 51 s, 500 + 100 steps |
 #
-# All nine learn it. On this task none of the ways is far ahead. On a stack only trial learns (chapter 7).
+# All nine learn it. On this task none of the ways is far ahead. On a stack only REINFORCE learns (chapter 7).
 
 # %% [markdown]
-# **Sort** (`python -m benchmarks learn-sort`, beside other runs). By trial, from nothing, every input of 32 is still wrong
-# after 2,000 steps, with all three seeds (271, 57 and 62 s). Softly, by the recipe of chapter 5's weights, it takes 15,500,
-# 15,500 and 16,000 steps, 367, 294 and 280 s. Softly at n ≤ 8 for 3,000 steps, and *then* by trial, 400, 900 and 500 more
+# **Sort** (`python -m benchmarks learn-sort`, beside other runs). With REINFORCE, from nothing, every input of 32 is still wrong
+# after 2,000 steps, with all three seeds (271, 57 and 62 s). With soft attention, by the recipe of chapter 5's weights, it takes 15,500,
+# 15,500 and 16,000 steps, 367, 294 and 280 s. With soft attention at n ≤ 8 for 3,000 steps, and *then* with REINFORCE, 400, 900 and 500 more
 # are enough: 193, 434 and 186 s.
 
 # %% [markdown]
-# A **priority queue** (`python -m benchmarks learn-priority-queue`; up to three programs on 2 cores) does not gain. Softly
+# A **priority queue** (`python -m benchmarks learn-priority-queue`; up to three programs on 2 cores) does not gain. With soft attention
 # alone it is not learned (chapter 7), so it is told where to PUSH at first:
 #
-# | seed | by trial | softly, told where to PUSH, then by trial |
+# | seed | with REINFORCE | with soft attention, told where to PUSH, then with REINFORCE |
 # | --- | --- | --- |
 # | 0 | 430 s, 11,000 steps | 753 s, 6,000 + 700 steps |
 # | 1 | 325 s, 5,750 steps | 1,120 s, 6,000 + 1,300 steps |
@@ -238,11 +239,11 @@ for name, model in (("by trial", by_trial), ("soft", soft), ("soft, then by tria
 # ## What does a step cost?
 #
 # With one access, growing the tree is most of the work, for both. With *many*, soft attention joins the whole tree again
-# after each; by trial, each joins one path. We time a training step of 16 operations of a **stack**, PUSH and POP, on n leaves
+# after each; with REINFORCE, each joins one path. We time a training step of 16 operations of a **stack**, PUSH and POP, on n leaves
 # that are empty at first.
 
 # %%
-STACK = dataclasses.replace(BY_TRIAL, task="stack", memory="book-take")
+STACK = dataclasses.replace(REINFORCED, task="stack", memory="book-take")
 SOFT_STACK = dataclasses.replace(STACK, loss="binary_crossentropy")
 
 
@@ -260,14 +261,14 @@ def milliseconds(recipe, n, steps=5):
 
 # %% tags=["slow"]
 for n in (32, 256):
-    print(f"n = {n:>3}: by trial {milliseconds(STACK, n):6.1f} ms   soft {milliseconds(SOFT_STACK, n):6.1f} ms")
+    print(f"n = {n:>3}: with REINFORCE {milliseconds(STACK, n):6.1f} ms   soft {milliseconds(SOFT_STACK, n):6.1f} ms")
 
 # %% [markdown]
-# **What to notice.** By trial, an operation costs Θ(log n): no tree is made at all. An empty one is told by one node for
+# **What to notice.** With REINFORCE, an operation costs Θ(log n): no tree is made at all. An empty one is told by one node for
 # each level, and a journal keeps what each access wrote; the way back goes through the same few nodes.
-# `python -m benchmarks trial` measures trees of 8 to 2,048 leaves.
+# `python -m benchmarks reinforce` measures trees of 8 to 2,048 leaves.
 #
-# `python -m hamlib train smallest --recipe smallest-reinforce` picks the smallest of up to 32 by trial. The data structures of
+# `python -m hamlib train smallest --recipe smallest-reinforce` picks the smallest of up to 32 with REINFORCE. The data structures of
 # [chapter 7](07_structures.ipynb) are learned that way, with several paths for each input, and so is Reverse, with an LSTM:
 # `python -m hamlib train reverse --recipe reverse-reinforce`; its row of Table 1 stands in [chapter 6](06_algorithms.ipynb).
 
@@ -335,6 +336,6 @@ with check("8.2"):
 #
 # - A choice has no gradient; the mean over choices has one, and drawn paths estimate it.
 # - The estimate is right in the mean and noisy; a baseline, returns from here on, and α / H tame it.
-# - One set of weights can be trained softly, by trial, or first one and then the other.
+# - One set of weights can be trained with soft attention, with REINFORCE, or first one and then the other.
 #
 # **Next:** [chapter 9](09_log_n.ipynb), *What log n buys*.

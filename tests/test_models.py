@@ -336,3 +336,11 @@ def test_bad_input():
             HAM(memory_of(), answer_width=3)(data() | {aid: value}, attention="hard")
     with pytest.raises(ValueError, match="n: got 5"):
         RawHAM(memory_of())(data(5))
+
+
+def test_a_hard_answer_has_no_gradient():
+    """A tape that is open does not disturb the compiled loop."""
+    model, inputs = RawHAM(memory_of()), data()
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(model(inputs, attention="hard"))
+    assert all(gradient is None for gradient in tape.gradient(y, model.trainable_variables))

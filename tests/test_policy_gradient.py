@@ -249,7 +249,7 @@ def test_bad_arguments(arguments, message):
         Reinforce(**arguments)
 
 
-def test_the_smallest_of_four_by_trial(tmp_path):
+def test_the_smallest_of_four_with_reinforce(tmp_path):
     """A minute of training from scratch finds the smallest of 4 in at least 95%."""
     recipe = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=12)
     model, _ = train(recipe, tmp_path, verbose=0)

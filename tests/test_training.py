@@ -219,7 +219,7 @@ def test_a_recipe_begins_with_the_weights_of_another(tmp_path, monkeypatch):
     "recipe, expected",
     [
         (SHORT, [0.5, 0.25, 0.0, 0.0]),
-        (dataclasses.replace(RECIPES["stack"], noisy=False), [0.5, 0.25, 0.0, 0.0]),  # also by trial
+        (dataclasses.replace(RECIPES["stack"], noisy=False), [0.5, 0.25, 0.0, 0.0]),  # also with REINFORCE
         (RECIPES["stack"], [0.5] * 4),
     ],
 )

@@ -72,9 +72,10 @@ class Answering:
         size = _slice_size(batch, check_power_of_two(n))
         inputs = {name: _fill(value, math.ceil(batch / size) * size) for name, value in inputs.items()}
         answers = []
-        for first in range(0, batch, size):
-            part = {name: value[first : first + size] for name, value in inputs.items()}
-            answers.append(tf.concat([visit.answers for visit in self.visits(part, attention)], axis=1))
+        with tf.init_scope():  # a tape that is open need not record it
+            for first in range(0, batch, size):
+                part = {name: value[first : first + size] for name, value in inputs.items()}
+                answers.append(tf.concat([visit.answers for visit in self.visits(part, attention)], axis=1))
         return tf.concat(answers, axis=0)[:batch]
 
     def visits(self, inputs, attention="hard", chunk=LONGEST, watched=False):

@@ -28,6 +28,9 @@ def add_options(parser):
 def prove_command(options):
     """Prove or refute a trained model, and write the proof of a run beside its weights.
 
+    Args:
+        options: what `add_options` parsed.
+
     Returns:
         the exit status: 0 proved, 1 refuted, 2 undecided.
     """

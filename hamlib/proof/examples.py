@@ -70,7 +70,12 @@ def answers_of(runner, task, symbols):
 def confirm(runner, task, candidates, found, shrink=True):
     """Run candidates, inputs ``[m, b]`` of one length, and return the first that is answered wrongly, or None.
 
-    With ``shrink``, symbols that it is not needed for are left out, one after the other.
+    Args:
+        runner: what answers.
+        task: whose symbols they are.
+        candidates: inputs ``[m, b]``.
+        found: how they were found, for the `Counterexample`.
+        shrink: whether symbols that it is not needed for are left out, one after the other.
     """
     wrong = _wrong(runner, task, candidates)
     if wrong is None:

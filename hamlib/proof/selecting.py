@@ -72,6 +72,7 @@ def check_selecting(machine, task, runner, margins=None):
         machine: a `TreeMachine`, merged or not.
         task: `Smallest` or `Sort`.
         runner: what a counterexample is confirmed with, a model or one that answers like it.
+        margins: distances to a threshold, for the message of a counterexample; None for none.
 
     Returns:
         ``(counterexample or None, decisions, refuted, heights)``: a `Counterexample`, how many pairs were checked, how

@@ -66,7 +66,11 @@ def values_held(machine, task, held):
 
 
 def check_stack(machine, task):
-    """Check the laws of a stack for a `TreeMachine` whose operations are POP and then all PUSHes.
+    """Check the laws of a stack.
+
+    Args:
+        machine: a `TreeMachine` whose operations are POP and then all PUSHes.
+        task: `Stack`.
 
     Returns:
         ``(decisions, heights)``.

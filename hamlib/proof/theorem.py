@@ -154,6 +154,10 @@ def hash_of(model):
 def read_proof(path, model):
     """Return the `Proof` in a file, if it is one of this model's weights.
 
+    Args:
+        path: of the file.
+        model: the model that it is said to be of.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no proof, or of other weights.

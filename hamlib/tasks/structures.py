@@ -39,7 +39,8 @@ class Structure(Task):
     def places(self, operations, leaves, seed):
         """Draw a leaf of its own for each PUSH, for a memory that shall learn first what POP needs.
 
-        Softly it can learn all but where to PUSH to: a blend of two leaves, each written a little, leads nowhere.
+        With soft attention it can learn all but where to PUSH to: a blend of two leaves, each written a little, leads
+        nowhere.
 
         Args:
             operations: ``[batch, m, b]``, of which not more than ``leaves`` push.
