@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 .PHONY: train test lab notebooks benchmark lock clean
 
-train: ARGS ?= --recipe smallest-8
+train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
 	$(BIN)/python -m hamlib train $(ARGS)
 

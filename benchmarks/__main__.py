@@ -3,8 +3,8 @@ hard access beside flat soft attention; answers through the public way; and how 
 attention, with REINFORCE, and both.
 
 ``python -m benchmarks`` measures the first four, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``
-or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one run,
-but for learning; quote the ratios, since a machine's speed drifts.
+or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one
+run, but for learning; quote the ratios, since a machine's speed drifts.
 """
 
 import dataclasses

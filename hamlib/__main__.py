@@ -17,6 +17,7 @@ import tensorflow as tf
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits
+from hamlib.proof import Proof, examine
 from hamlib.proof.command import add_options, prove_command, sort_by_machine
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
@@ -142,6 +143,8 @@ def _train(options):
             watch = _bar(examples, f"n = {n:,}")
             measured[n] = (evaluation.wrong_rate(model, task, n, examples, lengths=lengths, watch=watch).right,) * 3
     print(evaluation.table_text([*rows, ("this run, hard", measured)]))
+    if recipe.memory and recipe.memory["join"] == "carry":  # a digital memory: what no table can say
+        prove_command(argparse.Namespace(task=task.name, folder=folder, json=False))
 
 
 def _bar(total, what):
@@ -284,6 +287,9 @@ def _ledger(options):
             folder = options.runs / f"{name}-seed{seed}"
             model, run = training.train(RECIPES[name], folder, seed, verbose=0, callbacks=[_Epochs()])
             entry = _entry(seed, RECIPES[name], run)
+            if RECIPES[name].memory and RECIPES[name].memory["join"] == "carry":
+                found = examine(model, task)
+                entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
             print(json.dumps(entry), flush=True)
             curve = training.read_log(folder)["val_wrong"].round(4).tolist()
             measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))

@@ -334,4 +334,4 @@ with check("10.2"):
 # - A dozen coordinates say the same, and SEARCH can sort by a single one of them.
 # - A visit changes the nodes of its path and no other.
 #
-# This was the last chapter. The [notation](90_notation.ipynb) and the [ledger](91_ledger.ipynb) follow.
+# [Chapter 11](11_proof.ipynb) asks of a memory what no test can tell: whether it is right for *every* input.

@@ -1,0 +1,245 @@
+# %% [markdown]
+# # 11. Right for every input
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/11_proof.ipynb)
+#
+# Goes beyond the paper: a memory that learned from examples alone, and a proof that it is right for every input.
+#
+# **You will learn**
+# - why a test on random inputs cannot tell a memory that is right from one that is nearly right;
+# - how a memory becomes digital, and then a finite machine;
+# - how to check all pairs of its states, and why that covers every tree.
+#
+# **Know before:** [chapter 4](04_generalise.ipynb).
+#
+# **Time:** about 60 seconds on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.drawing import show
+from hamlib.pretrained import load_pretrained
+from hamlib.proof import examine, extract, prove
+
+import dataclasses
+import matplotlib.pyplot as plt
+import numpy as np
+
+# %% [markdown]
+# ## Is "not one error" enough?
+#
+# Chapter 4's model made no error in ten thousand random inputs of any size. But random keys are all different kinds of keys
+# at once. Nobody draws an input in which all keys are 8 but the last, which is 7. A user may well have one.
+
+
+# %%
+def all_alike(n, count=200):
+    """Inputs of n pairs: the keys are 8, and 7 at the end; values are random."""
+    symbols = np.random.default_rng(0).integers(0, 2, (count, n, 10))
+    symbols[..., :5] = [0, 1, 0, 0, 0]
+    symbols[:, -1, :5] = [0, 0, 1, 1, 1]
+    return symbols
+
+
+def share_wrong(name, n):
+    answers = load_pretrained(name).answer(symbols := all_alike(n))
+    return (answers[:, 0] != symbols[:, -1]).any(axis=1).mean()
+
+
+# %% tags=["slow"]
+for n in (8, 32, 128):
+    wrong = {name: share_wrong(name, n) for name in ("smallest", "smallest-digital")}
+    print(f"n = {n:>3}: ", "   ".join(f"{name} {share:6.1%} wrong" for name, share in wrong.items()))
+
+# %% [markdown]
+# **What to notice.** The model of chapter 4 fails on many of these. Another one, *digital*, does not fail on any. That is still
+# only a test. Of 1,024 symbols one can make more inputs of 32 pairs than there are atoms in the world. How could we ever know?
+
+# %% [markdown]
+# ## A memory of digits
+#
+# `smallest-digital` has a simpler JOIN. A node has two parts:
+#
+# - what is **carried**: the vector of one child, copied exactly. One digit g says which child's;
+# - what is **marked**: three digits, −1 or 1, made anew at each node.
+#
+# $$h_{\text{carried}} = g \cdot \text{right} + (1 - g) \cdot \text{left}, \qquad g \in \{0, 1\}, \qquad h_{\text{marked}} \in \{-1, 1\}^3$$
+#
+# It is a tournament: the winner goes up, with a signpost beside it that SEARCH reads. It was trained as in chapter 4, continuous
+# and under noise; when the noise had fallen, g and the marks were rounded, and training went on.
+
+# %%
+shipped = load_pretrained("smallest-digital")
+memory = shipped.model.memory
+grown = memory.grow(all_alike(8, 1).astype("float32"), np.array([8]))
+root = np.array(grown)[0, 1]
+print("the root: carried", root[: memory.carried].round(2), "  marked", root[memory.carried :])
+print("one of the leaves carries the same:", (np.array(grown)[0, 8:, : memory.carried] == root[: memory.carried]).all(1).any())
+
+# %% [markdown]
+# ## How many nodes can there be?
+#
+# A leaf holds one of 1,024 symbols, or nothing. What a node carries is what some leaf carries, and its marks are one of 2³. So a
+# node has at most 1,025 · 8 values, whatever the tree. `extract` finds those that do occur, level by level: it joins
+# all pairs of known values, until nothing new appears.
+
+# %%
+machine = extract(shipped.model)
+small = machine.merged()
+print("values of leaves, then of nodes of height 1, 2, ...:", *machine.levels)
+print("values in all:", machine.states, "  of which SEARCH and JOIN tell apart:", small.states)
+
+# %% [markdown]
+# **What to notice.** After a few levels nothing new comes: the set is closed. From here on the network is not needed. JOIN is
+# a table with a row and a column for each value, SEARCH a list of left and right. Many values differ only in what nobody reads,
+# as the 5 bits of a symbol's value; *merged*, they are one.
+
+# %% [markdown]
+# ## Two leaves, by hand
+#
+# We want to know whether a tree of **two** leaves is always right. There are 1,024 · 1,024 of them. We try each: SEARCH must
+# go right at the root just where the right key is smaller.
+
+# %%
+keys = machine.symbols[:, :5] @ 2 ** np.arange(4, -1, -1)
+roots = machine.join[np.ix_(machine.leaf, machine.leaf)]
+goes_right = machine.right[0, roots] == 1
+should = keys[None, :] < keys[:, None]
+print(f"{should.size:,} trees of two leaves, {(goes_right != should).sum()} of them wrong")
+
+
+# %%
+def draw_decisions():
+    """Left key down, right key across: where SEARCH goes, for the first symbol of each key."""
+    figure, axes = plt.subplots(figsize=(4.6, 4), layout="constrained", facecolor="white")
+    axes.imshow(goes_right[::32, ::32], cmap="cividis", origin="lower")
+    axes.set(xlabel="key on the right", ylabel="key on the left", title="yellow: SEARCH goes right")
+    return figure, "A square of 32 by 32 keys: SEARCH goes right exactly below the diagonal, where the right key is smaller."
+
+
+show(*draw_decisions())
+
+# %% [markdown]
+# ## From two leaves to all
+#
+# A tree of four leaves is two of these under one more JOIN. Its root sees two *values*, and we know which values there are. So give
+# each value a **label**, the smallest key below it, and check all pairs of labelled values:
+#
+# > Where the left value has the label a and the right one b, JOIN's value gets the label min(a, b), and SEARCH goes right just where
+# > b < a.
+#
+# If it holds for all pairs that can occur, it holds for trees of height 2. Go on with the new pairs. When a height brings no new
+# labelled value, all higher ones repeat it: **every** tree is right. That is an induction over the height, and a machine checks it.
+
+# %%
+print(examine(shipped.model, shipped.task))
+
+# %% [markdown]
+# **What to notice.** Millions of decisions, none wrong, in a second; and this covers inputs of any length. A proof about numbers in a
+# computer must mind rounding: another machine may add in another order. So the distance of each sum to its threshold is measured.
+# Where one is less than ε, far above what rounding can do, **both** outcomes are followed. On the command line:
+# `python -m hamlib prove smallest-digital`.
+
+# %% [markdown]
+# ## And where it is not right?
+#
+# The model of chapter 4 is not digital: its nodes have no finite set of values. But we can still look for a pair of values that it
+# gets wrong, and each value comes with a subtree that leads to it. So a refuted pair is an input.
+
+# %% tags=["slow"]
+chapter4 = load_pretrained("smallest")
+counterexample = examine(chapter4.model, chapter4.task)
+print(counterexample)
+
+# %%
+print("the model answers", *chapter4.answer(counterexample.symbols[None])[0, 0], "  right:", *counterexample.right[0])
+
+# %% [markdown]
+# ## Exercises
+#
+# **11.1 A sabotaged table.** A proof that cannot fail proves nothing. Change one entry of SEARCH's table so that `prove` finds an
+# input that is answered wrongly.
+
+
+# %% tags=["exercise"]
+def sabotaged(machine):
+    """Return a copy of the machine with one entry of `right[1, S]` changed: where two leaves of keys 3 and 5 are joined."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("11.1"):
+    broken = sabotaged(small)
+    assert (broken.right != small.right).sum() == 1, "change one entry of `right`, and no other"
+    assert (small.right >= 0).all(), "change a copy: `machine.right.copy()`"
+    found = prove(broken, shipped.task)
+    assert hasattr(found, "symbols"), f"this one is still proved: {found}"
+    print(found)
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def sabotaged(machine):
+#     """Return a copy of the machine with one entry of `right[1, S]` changed: where two leaves of keys 3 and 5 are joined."""
+#     node = machine.join[machine.leaf[3 << 5], machine.leaf[5 << 5]]
+#     right = machine.right.copy()
+#     right[0, node] = 1 - right[0, node]
+#     return dataclasses.replace(machine, right=right)
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **11.2 Another specification.** For *the largest key, of equals the last*, what is the label over two labelled values, and where must
+# SEARCH go? None stands for an empty subtree; empty ones come last.
+
+
+# %% tags=["exercise"]
+def largest_last(a, b):
+    """For the labels of the left and the right child, keys or None: (label of the node, whether SEARCH goes right)."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("11.2"):
+    for keys_below in ([3, 9, 9, 1], [5, 5, 5, 5], [0, 0, None, None], [4, 7, 2, None]):
+        (a, left), (b, right) = largest_last(*keys_below[:2]), largest_last(*keys_below[2:])
+        label, goes = largest_last(a, b)
+        best = max(key for key in keys_below if key is not None)
+        leaf = 2 + right if goes else 0 + left
+        last = max(place for place, key in enumerate(keys_below) if key == best)
+        assert label == best, f"{keys_below}: the label of the root is {label}"
+        assert leaf == last, f"{keys_below}: the signposts lead to leaf {leaf}, the last largest is leaf {last}"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# def largest_last(a, b):
+#     """For the labels of the left and the right child, keys or None: (label of the node, whether SEARCH goes right)."""
+#     if b is None or a is not None and b < a:
+#         return a, False
+#     return b, True
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A random test says how often a model is wrong on random inputs, and nothing of the others.
+# - A memory that copies and marks has finitely many values, so it is a machine, and its tables can be checked one by one.
+# - One refuted pair is a concrete wrong input; no refuted pair is a proof, for every n.
+#
+# Not proved yet: memories with an LSTM, whose state is not finite, and the data structures of chapter 7.
+#
+# This was the last chapter. The [notation](90_notation.ipynb) and the [ledger](91_ledger.ipynb) follow.
