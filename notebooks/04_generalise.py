@@ -349,7 +349,7 @@ print(f"digital nodes: {share:.0%} of the values are exactly -1 or 1")
 # ## The whole table
 #
 # The live models above are short runs. The figures that count are in the **ledger**: the full recipe and the full 2016
-# schedule, five seeds each, the median and in brackets the lowest and the highest seed.
+# schedule, five seeds each (of *digital* three, chapter 11), the median and in brackets the lowest and the highest seed.
 
 # %%
 ledger = ledger_rows("smallest")

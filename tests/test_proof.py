@@ -247,3 +247,13 @@ def test_extracted_tables_equal_the_network(seed):
         (visit,) = model.visits(inputs, watched=True)
         leaves = np.where(np.arange(16) < 13, tables.leaf[(symbols[0] @ [4, 2, 1]).astype(int)], tables.empty)
         assert tables.access(tables.grow(leaves)) == int(visit.where[0, 0, 0, -1]) - 16
+
+
+def test_the_shipped_proof_holds_again():
+    """What the card of `smallest-digital` says is found once more, from its weights."""
+    shipped = load_pretrained("smallest-digital")
+    found = examine(shipped.model, shipped.task)
+    assert isinstance(found, Proof)
+    card = shipped.card["proof"]
+    assert (found.states, found.merged, found.checked) == (card["states"], card["merged"], card["checked"])
+    assert found.sha256 == card["sha256"] == shipped.card["sha256"]
