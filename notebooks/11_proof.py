@@ -192,6 +192,8 @@ with check("11.1"):
 # ```python
 # def sabotaged(machine):
 #     """Return a copy of the machine with one entry of `right[1, S]` changed: where two leaves of keys 3 and 5 are joined."""
+#     import dataclasses
+#
 #     node = machine.join[machine.leaf[3 << 5], machine.leaf[5 << 5]]
 #     right = machine.right.copy()
 #     right[0, node] = 1 - right[0, node]
