@@ -123,7 +123,7 @@ def draw_decisions():
     figure, axes = plt.subplots(figsize=(4.6, 4), layout="constrained", facecolor="white")
     axes.imshow(goes_right[::32, ::32], cmap="cividis", origin="lower")
     axes.set(xlabel="key on the right", ylabel="key on the left", title="yellow: SEARCH goes right")
-    return figure, "A square of 32 by 32 keys: SEARCH goes right exactly below the diagonal, where the right key is smaller."
+    return figure, "A square of 32 by 32 keys: SEARCH goes right exactly above the diagonal, where the right key is smaller."
 
 
 show(*draw_decisions())
