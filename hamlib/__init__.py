@@ -52,6 +52,8 @@ def _import_tensorflow_quietly():
             import tensorflow
 
             tensorflow.config.list_physical_devices()  # where a CPU build says that it has found no GPU driver
+            # A GPU's TF32 keeps 10 bits of 23: too few for what a proof says of float32.
+            tensorflow.config.experimental.enable_tensor_float_32_execution(False)
             import keras
 
         found = keras.backend.backend()

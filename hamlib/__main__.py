@@ -18,7 +18,7 @@ from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits
 from hamlib.proof import Proof, examine
-from hamlib.proof.command import add_options, prove_command, sort_by_machine
+from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
 
@@ -94,7 +94,6 @@ def _parser():
     what = sort.add_mutually_exclusive_group(required=True)
     what.add_argument("numbers", type=int, nargs="*", default=[], help="0 to 31: keys of 5 bits")
     what.add_argument("--random", type=int, metavar="M", help="M random pairs, and only count what is sorted wrongly")
-    sort.add_argument("--machine", action="store_true", help="with --random: run the memory's tables")
     sort.add_argument("--seed", type=int, default=0, help="of the random pairs (default: 0)")
 
     tune = command("tune", _tune, "Train with hyper-parameters drawn at random, or go on with such a search.")
@@ -221,7 +220,7 @@ def _evaluate(options):
 def _sort(options):
     sorter = pretrained.load_pretrained("raw-sort")  # today the best of the two that sort
     if options.random is not None:
-        return (sort_by_machine if options.machine else _sort_random)(sorter, options.random, options.seed)
+        return _sort_random(sorter, options.random, options.seed)
     for number in options.numbers:
         if not 0 <= number < 32:
             raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")

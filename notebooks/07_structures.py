@@ -303,7 +303,7 @@ def messages():
 # %% tags=["check"]
 with check("7.2"):
     full, empty = messages()
-    assert "full" in full and "2 leaves" in full, "push three times onto start(2), and catch the ValueError"
+    assert "full" in full and "2 things" in full, "push three times onto start(2), and catch the ValueError"
     assert "empty" in empty, "pop from a fresh start(2), and catch the IndexError"
     print(full, "|", empty)
 

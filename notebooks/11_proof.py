@@ -161,7 +161,7 @@ chapter4 = load_pretrained("smallest")
 counterexample = examine(chapter4.model, chapter4.task)
 print(counterexample)
 
-# %%
+# %% tags=["slow"]
 print("the model answers", *chapter4.answer(counterexample.symbols[None])[0, 0], "  right:", *counterexample.right[0])
 
 # %% [markdown]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hamlib.__main__ import main
 from hamlib.memory import TreeMemory
 from hamlib.models import RawHAM
 from hamlib.pretrained import load_pretrained
@@ -23,6 +25,7 @@ from hamlib.proof import (
     extract,
     places,
     prove,
+    read_proof,
 )
 from hamlib.tasks import get_task
 
@@ -249,11 +252,32 @@ def test_extracted_tables_equal_the_network(seed):
         assert tables.access(tables.grow(leaves)) == int(visit.where[0, 0, 0, -1]) - 16
 
 
-def test_the_shipped_proof_holds_again():
-    """What the card of `smallest-digital` says is found once more, from its weights."""
+def test_the_shipped_proof_holds_again(tmp_path):
+    """From the weights of `smallest-digital` the proof comes out once more; its file is of these weights alone."""
     shipped = load_pretrained("smallest-digital")
     found = examine(shipped.model, shipped.task)
-    assert isinstance(found, Proof)
-    card = shipped.card["proof"]
-    assert (found.states, found.merged, found.checked) == (card["states"], card["merged"], card["checked"])
-    assert found.sha256 == card["sha256"] == shipped.card["sha256"]
+    assert isinstance(found, Proof) and found.checked > 10_000
+    assert found.sha256 == shipped.card["proof"]["sha256"] == shipped.card["sha256"]
+    (tmp_path / "proof.json").write_text(json.dumps(dataclasses.asdict(found)))
+    assert read_proof(tmp_path / "proof.json", shipped.model).checked == found.checked
+    shipped.model.memory.digital.assign(0.0)
+    with pytest.raises(ValueError, match="digital"):
+        read_proof(tmp_path / "proof.json", shipped.model)
+    shipped.model.memory.digital.assign(1.0)
+    bias = shipped.model.memory.search.first.bias
+    bias.assign(bias + 0.1)
+    with pytest.raises(ValueError, match="other weights"):
+        read_proof(tmp_path / "proof.json", shipped.model)
+    (tmp_path / "proof.json").write_text("{")
+    with pytest.raises(ValueError, match="damaged or no proof"):
+        read_proof(tmp_path / "proof.json", shipped.model)
+    with pytest.raises(FileNotFoundError, match="proof: there is no file"):
+        read_proof(tmp_path / "no.json", shipped.model)
+
+
+@pytest.mark.parametrize(
+    "name, status, said", [("smallest-digital", 0, "proved"), ("smallest", 1, "symbols = ["), ("sort", 2, "")]
+)
+def test_ham_prove_ends_with_what_it_found(name, status, said, capsys):
+    assert main(["prove", name]) == status
+    assert said in capsys.readouterr().out

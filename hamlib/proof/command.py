@@ -3,18 +3,14 @@
 import dataclasses
 import json
 import sys
-import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from hamlib.pretrained import load_pretrained, load_weights
 from hamlib.proof.examples import Counterexample
-from hamlib.proof.machine import extract
-from hamlib.proof.speed import places
 from hamlib.proof.theorem import Undecided, examine
-from hamlib.tasks import get_task, stream_seed
+from hamlib.tasks import get_task
 from hamlib.training import build, read_run, write_whole
 
 
@@ -75,18 +71,3 @@ class _Bar:
         if self.bar is None or total != self.total:
             self.bar, self.total = keras.utils.Progbar(total, unit_name="pair"), total
         self.bar.update(done)
-
-
-def sort_by_machine(sorter, m, seed):
-    """Sort m random pairs by the tables of a digital memory, and count what a stable sort would have done elsewhere."""
-    if m < 1:
-        raise ValueError(f"random: got {m}; expected at least one pair")
-    machine = extract(sorter.model, progress=_Bar()).merged()
-    bits = np.random.default_rng(stream_seed(seed, "test")).integers(0, 2, (m, sorter.task.symbol_width))
-    leaves = np.full(1 << (m - 1).bit_length(), machine.empty)
-    leaves[:m] = machine.leaf[bits @ 2 ** np.arange(bits.shape[1] - 1, -1, -1)]
-    started = time.monotonic()
-    visited = places(machine, leaves, m)
-    seconds = time.monotonic() - started
-    wrong = int((visited != np.argsort(bits[:, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")).sum())
-    print(f"\n{machine.states} states; {seconds:.1f} s; {wrong:,} of {m:,} accesses are not those of a stable sort")

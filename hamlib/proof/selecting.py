@@ -13,8 +13,9 @@ are joined again. So before the k-th access the labels are right again, with k -
 symbols in the order of a stable sort; with one access, the first of the smallest.
 
 **Assumptions.** A leaf whose symbol was taken may be anywhere beside any that is left, which is more than can happen;
-empty leaves come last, as m symbols fill the first m leaves. float32 errs by no more than ε in the sum of a digit;
-nearer ones are followed with either outcome.
+empty leaves come last, as m symbols fill the first m leaves. The leaves are those that EMBED gives on the machine that
+checks, and float32, not TF32 or half precision, errs by no more than ε in the sum of a digit; nearer ones are followed
+with either outcome. SEARCH's sum, which is shorter, is held to a quarter of the same ε.
 """
 
 import numpy as np

@@ -160,7 +160,7 @@ def read_proof(path, model):
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no proof, or of other weights.
+        ValueError: it is no proof, or of other weights, or the model is not rounded.
     """
     path = Path(path)
     if not path.is_file():
@@ -169,6 +169,7 @@ def read_proof(path, model):
         proof = Proof(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise ValueError(f"proof: {path} is damaged or no proof ({error})") from error
+    check_digital(model)
     if proof.sha256 != hash_of(model):
         raise ValueError(f"proof: {path} is of other weights: SHA-256 {proof.sha256[:12]}…, not {hash_of(model)[:12]}…")
     return proof
