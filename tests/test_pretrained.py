@@ -6,6 +6,7 @@ import pytest
 
 from hamlib import pretrained
 from hamlib.evaluation import TESTS, Rate, read_ledger, wrong_rate
+from hamlib.memory import spell_out
 from hamlib.pretrained import load_pretrained, load_weights, names
 from hamlib.recipes import RECIPES, Recipe
 from hamlib.training import build
@@ -151,4 +152,4 @@ def test_shipping(tmp_path, monkeypatch):
     build(recipe).save_weights(tmp_path / "run.weights.h5")
     pretrained.ship("plain", tmp_path / "run.weights.h5", {"recipe": vars(recipe), "seed": 7})
     assert names() == ["plain"] and load_pretrained("plain").card["seed"] == 7
-    assert json.loads((tmp_path / "plain.json").read_text())["recipe"]["memory"] == "2016"
+    assert json.loads((tmp_path / "plain.json").read_text())["recipe"]["memory"] == spell_out("2016")
