@@ -334,7 +334,7 @@ RECIPES = {
         first=0,
         threshold=0.3,
         learning_rate=(0.004, 0.00008),
-        epochs=60,
+        epochs=80,
         steps=1000,
     ),
     "merge": dataclasses.replace(COMPARING, task="merge"),
