@@ -106,7 +106,7 @@ class Answering:
         symbols, levels, room = inputs["symbols"], None, n
         if attention == "hard":
             advance, levels = self._advance_hard, tf.constant(n.bit_length() - 1)
-            room = max(n, SMALL)
+            room = max(n, SMALL) if size in BATCHES else n  # of a shape that nothing shares, no more than needed
             symbols, state = _fill(symbols, room, axis=1), state._replace(nodes=_fill(state.nodes, 2 * room, axis=1))
         else:
             function = tf.function(self.advance, autograph=False, reduce_retracing=True)
