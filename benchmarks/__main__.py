@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import recipes
 from hamlib.models import PolicyGradient
 from hamlib.pretrained import load_pretrained
 from hamlib.recipes import RECIPES
@@ -116,7 +117,8 @@ def compare_reinforce(sizes, operations=32, steps=5):
         model = PolicyGradient(build(recipe))
         compile_model(model, recipe)
         lesson = None, n, operations
-        batch = next(iter(stream(get_task("stack"), operations, 25, 0, 0, *lesson, samples=recipe.samples)))
+        samples = recipe.loss["samples"]
+        batch = next(iter(stream(get_task("stack"), operations, 25, 0, 0, *lesson, samples=samples)))
         runs.append(loop(lambda model=model, batch=batch: model.train_step(batch), steps))
     times = median_times(runs, steps)
     for n, each in zip(sizes, times, strict=True):
@@ -156,16 +158,16 @@ class Clock(keras.callbacks.Callback):
 BOTH = "with soft attention, then with REINFORCE"
 LEARN = {  # the same memory, in turn with soft attention where it can be learned so, with REINFORCE, and both
     "reverse": {
-        "with soft attention": dataclasses.replace(RECIPES["reverse-eight"], sizes=(2, 4, 8, 16, 32), epochs=20),
+        "with soft attention": recipes.REVERSE_SOFT,
         "with REINFORCE": RECIPES["reverse-reinforce"],
-        BOTH: RECIPES["reverse-both"],
+        BOTH: recipes.REVERSE_BOTH,
     },
     "sort": {
         "with soft attention": RECIPES["sort"],
-        "with REINFORCE": RECIPES["sort-reinforce"],
-        BOTH: RECIPES["sort-both"],
+        "with REINFORCE": recipes.SORT_REINFORCE,
+        BOTH: recipes.SORT_BOTH,
     },
-    "priority-queue": {"with REINFORCE": RECIPES["priority-queue-sixteen"], BOTH: RECIPES["priority-queue-both"]},
+    "priority-queue": {"with REINFORCE": RECIPES["priority-queue-sixteen"], BOTH: recipes.QUEUE_BOTH},
 }
 
 
@@ -176,8 +178,8 @@ def compare_learning(task, seeds=(0, 1, 2)):
             with tempfile.TemporaryDirectory() as folder:
                 clock = Clock(get_task(task))
                 if recipe.start:
-                    _, start = train(RECIPES[recipe.start], Path(folder) / "start", seed, verbose=0)
-                    clock.seconds, clock.begun = float(start.seconds), RECIPES[recipe.start].total_steps()
+                    _, start = train(recipe.start, Path(folder) / "start", seed, verbose=0)
+                    clock.seconds, clock.begun = float(start.seconds), recipe.start.total_steps()
                 try:
                     train(recipe, folder, seed, verbose=0, callbacks=[clock])
                     ends = "NOT learned"

@@ -126,9 +126,10 @@ def _train(options):
     name = options.recipe or (old if old in RECIPES and not options.full else task.name)
     recipe, changes = _recipe_for(task, name).with_fields(options.set), list(options.set)
     if options.n is not None:
-        recipe, changes = recipe.at_size(options.n), [*changes, f"n={options.n}"]
+        recipe, changes = recipe.at_sizes(options.n), [*changes, f"n={options.n}"]
     if options.start is not None:
-        recipe, changes = dataclasses.replace(recipe, start=options.start), [*changes, f"from={options.start}"]
+        start = RECIPES.get(options.start, options.start)  # a name, or a folder
+        recipe, changes = dataclasses.replace(recipe, start=start), [*changes, f"from={options.start}"]
     told = "".join(re.sub(r"[^\w.=,-]+", "_", f"-{change}") for change in changes)
     folder = options.folder or Path("runs") / f"{name}{told}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."

@@ -92,7 +92,7 @@ class Pretrained:
             ValueError: the task is no data structure, n is no power of two, or its tree does not fit.
         """
         if not isinstance(self.task, Structure):
-            raise ValueError(f"task: {self.task.name} has no operations; expected one of {', '.join(STRUCTURES)}")
+            raise ValueError(f"task: {self.task.name} has no operations; expected one of {', '.join(kind.name for kind in STRUCTURES)}")
         return LiveStructure(self.model, self.task, n)
 
 

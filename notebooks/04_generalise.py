@@ -237,7 +237,7 @@ print("wrong at the root (%):", goes_right(plain))
 
 # %%
 full = RECIPES["smallest"]
-print("sizes:", full.sizes, "  mixed lengths:", full.mixed, "  memory:", full.memory)
+print("n:", [stage.n for stage in full.stages], "  inputs:", full.inputs, "  memory:", full.memory)
 print("memory:", full.memory)
 
 # %% [markdown]
@@ -257,7 +257,7 @@ def draw_curriculum(log):
     for n, mark, color in zip(np.unique(log["n"]), "so^", ("#E69F00", "#56B4E9", "#0072B2")):
         here = log["n"] == n
         ax.plot(epochs[here], 100 * log["val_wrong"][here], mark + "-", color=color, label=f"stage n = {n:.0f}")
-    ax.axhline(100 * full.threshold, color="#222222", ls=":", label="threshold: n doubles below it")
+    ax.axhline(100 * full.stages[0].until, color="#222222", ls=":", label="threshold: n doubles below it")
     ax.set_yscale("symlog", linthresh=0.1)
     ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
     ax.set(xlabel="epoch (500 steps of 50 inputs)", ylabel="wrong answers, validation (%)", ylim=(-0.02, 100))

@@ -30,7 +30,7 @@ from hamlib.evaluation import ledger_rows, table_text, wrong_rate
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM
 from hamlib.pretrained import load_pretrained
-from hamlib.recipes import RECIPES
+from hamlib.recipes import RECIPES, Stage
 from hamlib.tasks import get_task
 from hamlib.training import read_log, train
 
@@ -142,7 +142,10 @@ print(f"mean size of the leaf's numbers, untrained: {before:.2f} before WRITE, {
 
 # %%
 SMALL = dataclasses.replace(
-    RECIPES["sort"], sizes=(8,), lessons=((8, 8, 8),), first=5, epochs=12, learning_rate=(0.004, 0.0002)
+    RECIPES["sort"],
+    stages=(Stage(8, lessons=((8, 8, 1),), until=5), Stage(8, lessons=((8, 8, 8),))),  # first the first symbol alone
+    epochs=12,
+    learning_rate=(0.004, 0.0002),
 )
 
 # %% tags=["slow"]

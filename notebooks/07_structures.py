@@ -28,7 +28,7 @@ from hamlib import check
 from hamlib.drawing import draw_frames, show
 from hamlib.evaluation import TABLE2_TASKS, draw_tasks, table_text, tasks_rows
 from hamlib.pretrained import load_pretrained
-from hamlib.recipes import RECIPES
+from hamlib.recipes import RECIPES, grow
 from hamlib.tasks import get_task
 from hamlib.training import train
 
@@ -187,9 +187,9 @@ show(*draw_visits())
 # | 10⁻⁷ | narrow | 16 leaves | 12,000 | 8 | 8 | 11 |
 
 # %%
-TRIAL = dataclasses.replace(RECIPES["stack"], sizes=(4, 8), threshold=0.0, epochs=6)  # never on to the next size
-SOFT = dataclasses.replace(TRIAL, loss="binary_crossentropy", samples=1, batch_size=TRIAL.batch_size * TRIAL.samples)
-fresh, answers = task.examples(4, 2000, seed=1, step=0, leaves=2, alike=True)
+TRIAL = dataclasses.replace(RECIPES["stack"], stages=grow(4, full=True), epochs=6)
+SOFT = dataclasses.replace(TRIAL, loss="binary_crossentropy", batch_size=TRIAL.batch_size * TRIAL.loss["samples"])
+fresh, answers = task.examples(4, 2000, seed=1, step=0, leaves=2, kinds=("alike",))
 
 
 def train_two_leaves(recipe):
@@ -220,7 +220,7 @@ for name, model in (("soft", soft), ("with REINFORCE", reinforced)):
 # answer yet, so there is no slope to follow. A drawn path puts *all* of it there once in a while, and is rewarded.
 #
 # Only this cannot be learned with soft attention. Told a leaf of its own for each PUSH, a soft priority queue learns the rest
-# (`priority-queue-placed`, 6,000 steps; seed 1: 1.9% of 1,000 inputs of 16 operations wrong in validation). With REINFORCE it then
+# (`QUEUE_PLACED` of `benchmarks/recipes.py`, 6,000 steps; seed 1: 1.9% of 1,000 inputs of 16 operations wrong in validation). With REINFORCE it then
 # learns where to PUSH (chapter 8).
 
 # %% [markdown]

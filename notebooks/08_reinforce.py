@@ -27,7 +27,7 @@ if importlib.util.find_spec("hamlib") is None:
 from hamlib import check
 from hamlib.drawing import draw_tree, show
 from hamlib.models import PolicyGradient
-from hamlib.recipes import RECIPES
+from hamlib.recipes import RECIPES, grow
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model, read_log, stream, train
 
@@ -156,7 +156,7 @@ show(*draw_entropy())
 # We let a memory learn to pick the smallest of four, with REINFORCE, and beside it the same one with soft attention.
 
 # %%
-REINFORCED = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=8)
+REINFORCED = dataclasses.replace(RECIPES["smallest-reinforce"], stages=grow(4), epochs=8)
 SOFT = dataclasses.replace(REINFORCED, loss="mean_squared_error")
 
 
@@ -252,7 +252,7 @@ SOFT_STACK = dataclasses.replace(STACK, loss="binary_crossentropy")
 
 def milliseconds(recipe, n, steps=5):
     model = build(recipe)
-    model = PolicyGradient(model) if recipe.loss == "reinforce" else model
+    model = PolicyGradient(model) if recipe.reinforced else model
     compile_model(model, recipe)
     batch = get_task("stack").examples(16, recipe.batch_size, 0, 0, leaves=n)
     model.train_on_batch(*batch)

@@ -46,7 +46,7 @@ def test_a_naive_curriculum(short, tmp_path, monkeypatch, capsys):
     """Train at n = 2, start again from those weights at n = 4: the larger run begins with the best of the smaller."""
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--n", "2", "--set", "epochs=1", "clip=0.5", "--folder", "two"]) == 0
-    assert training.read_run("two") == dataclasses.replace(short, sizes=(2,), epochs=1, clip=0.5)
+    assert training.read_run("two") == dataclasses.replace(short, stages=recipes.grow(2), epochs=1, clip=0.5)
     still = ["--set", "epochs=1", "steps=1", "learning_rate=1e-30,1e-30"]
     assert main(["train", "--n", "4", "--start", "two", *still]) == 0
     (folder,) = (tmp_path / "runs").iterdir()
@@ -104,14 +104,14 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
     ("arguments", "message"),
     [
         (["train", "sorting"], "task: unknown 'sorting'; known: smallest, reverse"),
-        (["train", "--recipe", "x"], "recipe: unknown 'x'; known: smallest-2016, smallest-8, smallest"),
+        (["train", "--recipe", "x"], "recipe: unknown 'x'; known: smallest-2016, smallest, smallest-digital"),
         (["train", "--seed", "-3"], "seed: got -3"),
         (["train", "--set", "speed=3"], "set: got 'speed=3'; expected FIELD=VALUE, FIELD one of task, memory"),
         (["train", "--set", "epochs"], "set: got 'epochs'; expected FIELD=VALUE"),
         (["train", "--set", "epochs=0"], "epochs: got 0; expected an integer of at least 1"),
         (["train", "--set", "memory=papre"], "preset: unknown 'papre'; known: 2016, paper"),
         (["train", "--set", "learning_rate=0.1"], "learning_rate: got 0.1; expected two positive numbers"),
-        (["train", "--n", "12"], "sizes: got (12,); expected powers of two"),
+        (["train", "--n", "12"], "n: got 12; expected a power of two"),
         (["evaluate", "smallest", "--n", "12"], "n: got 12"),
         (["evaluate", "smallest", "--examples", "0"], "examples: got 0"),
         (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),

@@ -12,7 +12,7 @@ from test_memory import memory_of
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import put_rows, rows
 from hamlib.models import HAM, PolicyGradient, RawHAM, Reinforce, rollout
-from hamlib.recipes import RECIPES
+from hamlib.recipes import RECIPES, grow
 from hamlib.tasks import get_task
 from hamlib.training import build, train
 
@@ -251,7 +251,7 @@ def test_bad_arguments(arguments, message):
 
 def test_the_smallest_of_four_with_reinforce(tmp_path):
     """A minute of training from scratch finds the smallest of 4 in at least 95%."""
-    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=12)
+    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], stages=grow(4), epochs=12)
     model, _ = train(recipe, tmp_path, verbose=0)
     assert isinstance(model, RawHAM)
     assert wrong_rate(model, get_task("smallest"), 4, 2000).right > 95
@@ -259,7 +259,7 @@ def test_the_smallest_of_four_with_reinforce(tmp_path):
 
 def test_a_stopped_run_goes_on_as_if_it_never_had_been(tmp_path):
     """The draws of paths, the baseline and α go on too."""
-    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], sizes=(4,), epochs=3, steps=20, validation_steps=1)
+    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], stages=grow(4), epochs=3, steps=20, validation_steps=1)
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

@@ -16,7 +16,7 @@ TAKE = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("n, lengths", [(1, None), (8, (1, 8)), (32, (1, 32)), (128, (65, 128))])
 def test_answers_are_those_of_plain_python(name, n, lengths):
-    inputs, targets = get_task(name).examples(n, 50, 3, 1, lengths, alike=True)
+    inputs, targets = get_task(name).examples(n, 50, 3, 1, lengths, kinds=("alike",))
     operations, targets = np.asarray(inputs["queries"]).astype(int), np.asarray(targets).astype(int)
     judged = 0
     for row, answers in zip(operations, targets, strict=True):
@@ -67,8 +67,8 @@ def test_a_place_for_each_push(leaves):
 
 def test_priorities_are_distinct():
     task = get_task("priority-queue")
-    for n, alike, step in ((32, False, 4), (32, True, 1), (128, False, 1)):
-        operations = np.asarray(task.examples(n, 40, 0, 0, alike=alike)[0]["queries"])
+    for n, kinds, step in ((32, (), 4), (32, ("alike",), 1), (128, (), 1)):
+        operations = np.asarray(task.examples(n, 40, 0, 0, kinds=kinds)[0]["queries"])
         priorities = (operations[..., 1:8] @ 2 ** np.arange(6, -1, -1)).astype(int)
         for row, pop in zip(priorities, operations[..., 0] == 1, strict=True):
             assert len(set(row[~pop])) == (~pop).sum() and not row[pop].any()
@@ -79,7 +79,9 @@ def test_priorities_are_distinct():
 def test_near_priorities_meet_more_often(dense):
     """In training, half of the inputs have theirs from a window, of a random place and width."""
     task = get_task("priority-queue")
-    operations = np.asarray(task.examples(16, 400, 0, 0, alike=True, dense=dense)[0]["queries"])
+    operations = np.asarray(
+        task.examples(16, 400, 0, 0, kinds=("alike", "dense") if dense else ("alike",))[0]["queries"]
+    )
     priorities = (operations[..., 1:8] @ 2 ** np.arange(6, -1, -1)).astype(int)
     pushed = [np.sort(row[pop == 0]) for row, pop in zip(priorities, operations[..., 0], strict=True)]
     neighbours = np.array([np.mean(np.diff(row) == 1) for row in pushed])  # of five bits, no two are
@@ -148,7 +150,7 @@ def test_bad_operations(name, arguments, message):
 @pytest.mark.parametrize("name", NAMES)
 def test_more_operations_than_leaves(name):
     """No more is pushed than there are leaves, and all that is answered is what plain Python answers."""
-    inputs, targets = get_task(name).examples(16, 200, 2, 1, leaves=8, alike=True)
+    inputs, targets = get_task(name).examples(16, 200, 2, 1, leaves=8, kinds=("alike",))
     assert inputs["symbols"].shape == (200, 8, 0)
     pushes, longest = [], 0
     for row, answers in zip(np.asarray(inputs["queries"]).astype(int), np.asarray(targets), strict=True):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import PRESETS
-from hamlib.recipes import RATES, RECIPES, Recipe, get_recipe
+from hamlib.recipes import RATES, RECIPES, Recipe, Stage, get_recipe, grow
 from hamlib.tasks import get_task
 from hamlib.training import (
     build,
@@ -134,7 +134,9 @@ def test_the_best_weights_are_kept(tmp_path):
 
 
 def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
-    recipe = dataclasses.replace(SHORT, sizes=(2, 4, 8), mixed=True, threshold=1.1, epochs=4)
+    recipe = dataclasses.replace(
+        SHORT, stages=(Stage(2, until=1), Stage(4, until=2), Stage(8)), inputs=("mixed",), epochs=4
+    )
     _, checkpoints = train(recipe, tmp_path, verbose=0)
     assert history(tmp_path)["n"] == [2, 4, 8, 8]
     assert int(checkpoints.best_reached) == 16
@@ -142,32 +144,33 @@ def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
 
 
 def test_the_curriculum_waits_for_its_threshold(tmp_path):
-    recipe = dataclasses.replace(SHORT, sizes=(8, 16), threshold=0.0, epochs=2)
+    recipe = dataclasses.replace(SHORT, stages=grow(8, 16, until=0.0), epochs=2)
     _, checkpoints = train(recipe, tmp_path, verbose=0)
     assert history(tmp_path)["n"] == [8, 8]
 
 
-@pytest.mark.parametrize("name, aid", [("add", "decoys"), ("stack", "placed")])
-def test_aids_come_with_the_same_inputs(name, aid):
-    plain, aided = (iter(stream(get_task(name), 8, 4, 0, 5, None, 16, 3, **aids)) for aids in ({}, {aid: True}))
+@pytest.mark.parametrize("name, kind", [("add", "decoys"), ("stack", "placed")])
+def test_what_else_is_told_comes_with_the_same_inputs(name, kind):
+    plain, told = (iter(stream(get_task(name), 8, 4, 0, 5, None, 16, 3, kinds=kinds)) for kinds in ((), (kind,)))
     for _ in range(2):
-        (inputs, targets), (more, same) = next(plain), next(aided)
-        assert set(more) - set(inputs) == {"places" if aid == "placed" else aid}
+        (inputs, targets), (more, same) = next(plain), next(told)
+        assert set(more) - set(inputs) == {"places" if kind == "placed" else kind}
         for key in inputs:
             np.testing.assert_array_equal(inputs[key], more[key])
         np.testing.assert_array_equal(targets, same)
-        if aid == "decoys":
-            assert more[aid].shape == inputs["symbols"].shape and (more[aid] != inputs["symbols"]).numpy().any()
+        if kind == "decoys":
+            assert more[kind].shape == inputs["symbols"].shape and (more[kind] != inputs["symbols"]).numpy().any()
 
 
 LESSONS = dataclasses.replace(
     SHORT,
     task="sort",
-    sizes=(2, 8),
-    mixed=True,
-    lessons=((8, 8, 2), (16, 4, 4)),
-    first=2,
-    threshold=1.1,
+    stages=(
+        Stage(2, until=1),
+        Stage(8, ((8, 8, 1), (16, 4, 1)), until=2),
+        Stage(8, ((8, 8, 2), (16, 4, 4)), anywhere=True),
+    ),
+    inputs=("mixed",),
     epochs=4,
     steps=10,
 )
@@ -175,14 +178,13 @@ LESSONS = dataclasses.replace(
 
 def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     """First symbols, then short answers, deep trees in turn; a run that was stopped ends with the same weights."""
-    assert [LESSONS.lesson(n, epoch) for n, epoch in ((2, 0), (8, 0), (8, 1), (8, 2), (8, 3))] == [
+    assert [LESSONS.stages[stage].lesson(epoch) for stage, epoch in ((0, 0), (1, 0), (1, 1), (2, 2), (2, 3))] == [
         (2, None, None, False),
         (8, 8, 1, False),
         (4, 16, 1, False),
         (8, 8, 2, True),
         (4, 16, 4, True),
     ]
-    assert dataclasses.replace(LESSONS, front=4).lesson(8, 3) == (4, 16, 4, False)
     assert LESSONS.lengths(4) == ((1, 2), (1, 4))
     model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
     assert history(tmp_path / "unbroken")["n"] == [2, 8, 8, 8]
@@ -201,10 +203,9 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     assert read_run(tmp_path / "stopped") == LESSONS
 
 
-def test_a_recipe_begins_with_the_weights_of_another(tmp_path, monkeypatch):
-    small = dataclasses.replace(RECIPES["smallest-2016"], sizes=(4,), epochs=2, steps=20, validation_steps=1)
-    monkeypatch.setitem(RECIPES, "small", small)
-    recipe = dataclasses.replace(small, start="small", epochs=1, learning_rate=(1e-9, 1e-9))
+def test_a_recipe_begins_with_the_weights_of_another(tmp_path):
+    small = dataclasses.replace(RECIPES["smallest-2016"], stages=grow(4), epochs=2, steps=20, validation_steps=1)
+    recipe = dataclasses.replace(small, start=small, epochs=1, learning_rate=(1e-9, 1e-9))
     model, run = train(recipe, tmp_path / "run", seed=2, verbose=0)
     alone, before = train(small, tmp_path / "alone", seed=2, verbose=0)
     for ours, theirs in zip(model.get_weights(), alone.get_weights(), strict=True):
@@ -219,7 +220,7 @@ def test_a_recipe_begins_with_the_weights_of_another(tmp_path, monkeypatch):
     "recipe, expected",
     [
         (SHORT, [0.5, 0.25, 0.0, 0.0]),
-        (dataclasses.replace(RECIPES["stack"], noisy=False), [0.5, 0.25, 0.0, 0.0]),  # also with REINFORCE
+        (dataclasses.replace(RECIPES["stack"], noise="falls"), [0.5, 0.25, 0.0, 0.0]),  # also with REINFORCE
         (RECIPES["stack"], [0.5] * 4),
     ],
 )
@@ -230,17 +231,16 @@ def test_the_noise_falls_to_zero_or_stays(tmp_path, recipe, expected):
         def on_epoch_end(self, epoch, logs=None):
             seen.append(float(self.model.memory.join.noise.numpy()))
 
-    recipe = dataclasses.replace(recipe, sizes=(2,), lessons=(), epochs=4, steps=2, validation_steps=1)
+    recipe = dataclasses.replace(recipe, stages=grow(2), epochs=4, steps=2, validation_steps=1)
     train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
     assert seen == expected
 
 
 def test_small_trees_get_full():
     """Before the last stage, twice as many operations as leaves, in training and in validation."""
-    recipe = RECIPES["stack"]
-    assert recipe.lesson(8, 3) == recipe.whole(8) == (8, 4, None, False)
-    assert recipe.whole(32) == (32, None, None, False)
-    assert recipe.lesson(32, 4) == (32, 16, 32, True)
+    _, eight, _, last = RECIPES["stack"].stages
+    assert eight.lesson(3) == eight.whole() == (8, 4, None, False)
+    assert last.whole() == (32, None, None, False) and last.lesson(4) == (32, 16, 32, False)
 
 
 def test_what_is_not_judged_costs_nothing():
@@ -291,8 +291,9 @@ def test_it_learns():
 
 def test_the_recipe_of_2016():
     recipe = get_recipe("smallest-2016")
-    assert (recipe.sizes, recipe.epochs, recipe.steps, recipe.batch_size) == ((8,), 100, 1000, 50)
-    assert recipe.loss == "mean_squared_error" and recipe.learning_rate == (0.001, 0.001) and not recipe.mixed
+    assert (recipe.epochs, recipe.steps, recipe.batch_size) == (100, 1000, 50)
+    assert recipe.stages[0].lesson(0) == (8, None, None, False) and recipe.lengths(8) is None
+    assert recipe.loss == "mean_squared_error" and recipe.learning_rate == (0.001, 0.001)
 
 
 def test_a_folder_with_another_run_is_refused(unbroken, tmp_path):
@@ -341,8 +342,30 @@ def test_a_second_half_is_digital_and_without_noise(tmp_path):
     assert seen == [[0, 0.5, 0.5], [0, 0.25, 0.25], [1, 0, 0], [1, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict(n=12), "n: got 12; expected a power of two"),
+        (dict(lessons=((8, 8),)), r"lessons: got \(\(8, 8\),\); expected triples"),
+        (dict(leaves=3), "leaves: got 3; expected a power of two, or None"),
+        (dict(anywhere=1), "anywhere: got 1; expected True or False"),
+        (dict(until=1.5), "until: got 1.5; expected an epoch, or an error"),
+        (dict(until=-1), "until: got -1"),
+    ],
+)
+def test_a_stage_that_makes_no_sense_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        Stage(**change)
+
+
 def test_no_entropy_at_all(tmp_path):
-    recipe = dataclasses.replace(RECIPES["smallest-reinforce"], entropy=(0, 0), sizes=(2,), epochs=2, steps=2)
+    recipe = dataclasses.replace(
+        RECIPES["smallest-reinforce"],
+        loss=dict(discount=0, entropy=(0, 0), samples=1),
+        stages=grow(2),
+        epochs=2,
+        steps=2,
+    )
     train(dataclasses.replace(recipe, validation_steps=1), tmp_path, verbose=0)
     assert np.isfinite(read_log(tmp_path)["loss"]).all()
 
@@ -350,14 +373,21 @@ def test_no_entropy_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (dict(entropy=(0.1, 0)), r"entropy: got \(0.1, 0\); expected two positive numbers, or 0, 0"),
+        (
+            dict(loss=dict(discount=1, entropy=(0.1, 0), samples=1)),
+            r"entropy: got \(0.1, 0\); expected two positive numbers",
+        ),
+        (dict(loss=dict(discount=1)), "loss: got {'discount': 1}; expected discount, entropy, samples"),
+        (dict(loss="squared"), "loss: got 'squared'; expected reinforce, mean_squared_error"),
+        (dict(loss=dict(discount=1.5, entropy=(0, 0), samples=1)), r"discount: got 1.5; expected γ in \[0, 1\]"),
         (dict(memory="book"), "noise: got .* with 'reinforce' and task smallest, none of embed, join, search"),
         (dict(task="sort", memory="book-ask"), "noise: got .* and task sort, none of embed, search"),
-        (dict(task="add", decoys=True), "loss: got 'reinforce'; there are no paths to sample .* with decoys"),
+        (dict(task="add", inputs=("decoys",)), "inputs: got decoys, for soft attention only, with 'reinforce'"),
+        (dict(inputs=("decoys",)), r"inputs: got \('decoys',\); expected some of mixed, alike"),
         (dict(model="lstm"), "memory: got .* for the model 'lstm'"),
-        (dict(lessons=((8, 8),)), r"lessons: got \(\(8, 8\),\); expected triples"),
-        (dict(discount=1.5), r"discount: got 1.5; expected γ in \[0, 1\]"),
-        (dict(mixed=1), "mixed: got 1; expected True or False"),
+        (dict(stages=()), r"stages: got \(\); expected a stage or more"),
+        (dict(stages=(8,)), r"stages: got \(8,\); expected a stage or more"),
+        (dict(noise=True), "noise: got True; expected falls or stays"),
     ],
 )
 def test_a_recipe_that_says_what_would_not_be_done_is_refused(change, message):
@@ -413,7 +443,7 @@ def test_unknown_recipe():
 def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
     """In less than a minute: 95% of the sequences of up to 8 symbols, soft and hard."""
     recipe = dataclasses.replace(
-        RECIPES["reverse"], sizes=(8,), lessons=(), epochs=6, learning_rate=(0.005, 0.0005), validation_steps=4
+        RECIPES["reverse"], stages=grow(8), epochs=6, learning_rate=(0.005, 0.0005), validation_steps=4
     )
     model, _ = train(recipe, tmp_path, verbose=0)
     for attention in ("soft", "hard"):

@@ -61,8 +61,8 @@ class Search(Task):
     def answer_length(self, m):
         return 1
 
-    def compose(self, n, lengths, seed, alike):
-        bits, _ = super().compose(n, lengths, seed, alike)
+    def compose(self, n, lengths, seed, kinds=()):
+        bits, _ = super().compose(n, lengths, seed, kinds)
         pairs = tf.gather(bits, tf.argsort(_keys(bits, lengths - 1)), batch_dims=1)
         last = tf.gather(bits, lengths - 1, batch_dims=1)  # its bits say which pair is asked for
         asked = tf.cast(tf.tensordot(last, 2.0 ** np.arange(10, dtype="float32"), 1), tf.int32) % (lengths - 1)
@@ -104,13 +104,13 @@ class Merge(Task):
     answer_columns = {"value": 5}
     shortest = 2
 
-    def compose(self, n, lengths, seed, alike):
+    def compose(self, n, lengths, seed, kinds=()):
         batch = lengths.shape[0]
         values = tf.cast(uniform([batch, n, 5], seed, 0, 2), tf.float32)
         seeds = tf.random.split(seed, 3, alg="philox")
         known = tf.range(1024) if n > 256 else tf.constant(np.round(np.arange(1, 301) * 1023 / 300), tf.int32)
         order = uniform([batch, known.shape[0]], seeds[0], 0, 2**20)
-        if alike:  # from a window of the priorities, for half of the batch
+        if "alike" in kinds:  # from a window of the priorities, for half of the batch
             inside = window(batch, n, known.shape[0], seeds[1]) | (tf.range(batch)[:, None] % 4 >= 2)
             order = tf.where(inside, order, 2**20)
         drawn = tf.gather(known, tf.argsort(order)[:, :n])
@@ -156,22 +156,28 @@ class Add(Task):
     that follows the k + 1 digits of the sum, and its bit is 0::
 
         1 1 0 + 1 0 1 =   ->   0 0 0 1 end            (3 + 5 = 8, k = 3)
+
+    With the kind ``"decoys"`` of training inputs the tree is grown over `decoys`: it can learn where to go only.
     """
 
     name = "add"
     columns = {"zero": 1, "one": 1, "plus": 1, "equals": 1}
     answer_columns = {"bit": 1, "end": 1}
     shortest = 4
+    kinds = ("decoys",)
 
     def answer_length(self, m):
         return m // 2 + 1
 
-    def compose(self, n, lengths, seed, alike):
-        bits, _ = super().compose(n, lengths, seed, alike)
+    def compose(self, n, lengths, seed, kinds=()):
+        bits, _ = super().compose(n, lengths, seed, kinds)
         k = lengths[:, None] // 2 - 1
         position = tf.range(n)[None]
         kind = tf.where(position == k, 2, tf.where(position == 2 * k + 1, 3, tf.cast(bits[..., 0], tf.int32)))
         return tf.one_hot(kind, 4), 2 * k[:, 0] + 2
+
+    def told(self, inputs, seed, kinds):
+        return inputs | ({"decoys": self.decoys(inputs["symbols"], seed)} if "decoys" in kinds else {})
 
     def decoys(self, symbols, seed):
         """Return ``symbols[batch, n, 4]`` with other digits, for a tree that shall know where digits stand, not which.

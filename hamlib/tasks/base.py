@@ -42,6 +42,9 @@ class Task:
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
         shortest: the shortest input that makes sense, in symbols.
         sizes: the trees, by their leaves, that a trained model is tried on.
+        kinds: of training inputs beside random ones; ``"alike"``: in half of a batch, the keys of an input agree in
+            their first bits, none to all of them: near and equal keys are rare in short inputs and the rule in long
+            ones.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Task:
     writes = True
     shortest = 1
     sizes = (8, 16, 32, 64, 128, 256, 1024)
+    kinds = ("alike",)
 
     @property
     def symbol_width(self):
@@ -63,7 +67,7 @@ class Task:
         """T, how many output symbols the longest answer to inputs of at most m symbols has."""
         return m
 
-    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=True, alike=False):
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=True, kinds=()):
         """Draw a batch: fresh random symbols and the right answers.
 
         Args:
@@ -78,8 +82,7 @@ class Task:
             answers: None for the whole answer. Else how many output symbols are asked.
             skip: whether they are from anywhere in the answer: a number, the same for the batch, is skipped before.
                 Otherwise they are the first.
-            alike: whether, in half of the batch, the keys of an input agree in their first bits, none to all
-                of them: near and equal keys are rare in short inputs and the rule in long ones.
+            kinds: some of the task's `kinds`.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
@@ -92,13 +95,23 @@ class Task:
             ValueError: n or leaves no power of two, fewer leaves than n, the batch is empty, or lengths
                 outside [shortest, n].
         """
-        pairs = self.check_request(n, batch_size, lengths)
+        pairs = self.check_request(n, batch_size, lengths, kinds)
         if leaves is not None and check_power_of_two(leaves, "leaves") < n:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         pairs = tf.constant(pairs, tf.int32)
-        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, alike)
-        return inputs | self._queries(targets.shape[1], batch_size), targets
+        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, kinds)
+        return self.told(inputs | self._queries(targets.shape[1], batch_size), seed, kinds), targets
+
+    def told(self, inputs, seed, kinds):
+        """Return ``inputs`` with what else a model is told in training; here nothing.
+
+        Args:
+            inputs: as `examples` returns them.
+            seed: of TensorFlow's stateless random numbers.
+            kinds: as in `examples`.
+        """
+        return inputs
 
     @staticmethod
     def _queries(answers, batch_size):
@@ -115,11 +128,11 @@ class Task:
         padded = np.pad(symbols, ((0, 0), (0, n - m), (0, 0)))
         return {"symbols": padded, "lengths": lengths} | self._queries(self.answer_length(m), batch)
 
-    def check_request(self, n, batch_size, lengths=None):
+    def check_request(self, n, batch_size, lengths=None, kinds=()):
         """Return ``lengths`` as pairs ``[k, 2]``, or say which argument of `examples` is wrong.
 
         Args:
-            n, batch_size, lengths: as in `examples`.
+            n, batch_size, lengths, kinds: as in `examples`.
 
         Raises:
             ValueError: as in `examples`.
@@ -127,6 +140,8 @@ class Task:
         n = check_power_of_two(n)
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size: got {batch_size!r}; expected a positive integer")
+        if unknown := set(kinds) - set(self.kinds):
+            raise ValueError(f"kinds: unknown {', '.join(unknown)}; {self.name} has: {', '.join(self.kinds)}")
         pairs = np.atleast_2d((n, n) if lengths is None else lengths)
         if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
             raise ValueError(f"lengths: got {lengths!r}; expected (low, high) or a sequence of such pairs, integers")
@@ -134,21 +149,21 @@ class Task:
             raise ValueError(f"lengths: got {lengths!r}; expected {self.shortest} <= low <= high <= n = {n}")
         return pairs
 
-    def compose(self, n, lengths, seed, alike):
+    def compose(self, n, lengths, seed, kinds=()):
         """Draw input symbols; here of fair random bits.
 
         Args:
             n: how many for each input.
             lengths: ``[batch]``, m.
             seed: of TensorFlow's stateless random numbers.
-            alike: as in `examples`.
+            kinds: as in `examples`.
 
         Returns:
             ``symbols[batch, n, b]``, whatever past the first m of each, and ``lengths[batch]``.
         """
         batch = lengths.shape[0]
         bits = tf.cast(uniform([batch, n, self.symbol_width], seed, 0, 2), tf.float32)
-        if alike:
+        if "alike" in kinds:
             key = next(iter(self.columns.values()))
             agree = tf.where(tf.range(batch) % 4 < 2, uniform([batch], tf.random.fold_in(seed, 1), 0, key + 1), 0)
             bits = tf.where(tf.range(self.symbol_width) < agree[:, None, None], bits[:, :1], bits)
@@ -213,8 +228,8 @@ class Task:
 
 # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
 @tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
-    symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, alike)
+def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
+    symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, kinds)
     inputs, targets = {"symbols": symbols, "lengths": m}, task.targets(symbols, m)
     if leaves is not None:
         inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
@@ -229,14 +244,14 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, alike):
     return inputs, targets
 
 
-def drawn(task, n, batch_size, seed, pairs, *aids):
+def drawn(task, n, batch_size, seed, pairs, *more):
     """Draw what a batch of examples says.
 
     Args:
         task, n, batch_size: as in `Task.examples`.
         seed: ``[2]``, of TensorFlow's stateless random numbers.
         pairs: ``[k, 2]``, as `Task.check_request` returns them.
-        aids: more arguments of `Task.compose`.
+        more: more arguments of `Task.compose`.
 
     Returns:
         ``symbols[batch, n, b]``, zeros past the first ``m[batch]``; m; and three seeds for what is still to draw.
@@ -244,7 +259,7 @@ def drawn(task, n, batch_size, seed, pairs, *aids):
     seeds = tf.random.split(tf.random.fold_in(seed, n), 3, alg="philox")
     pair = tf.gather(pairs, uniform([batch_size], seeds[0], 0, tf.shape(pairs)[0]))
     m = uniform([batch_size], seeds[1], pair[:, 0], pair[:, 1] + 1)
-    symbols, m = task.compose(n, m, seeds[2], *aids)
+    symbols, m = task.compose(n, m, seeds[2], *more)
     return symbols * tf.sequence_mask(m, n, tf.float32)[..., None], m, seeds
 
 

@@ -15,26 +15,29 @@ class Structure(Task):
     """
 
     answer_columns = {"value": 5}
+    kinds = ("alike", "placed")
 
-    def examples(
-        self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, alike=False, dense=False
-    ):
+    def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, kinds=()):
         """Draw a batch as `Task.examples` does: n operations on ``leaves`` leaves (default: n), at first empty.
 
         On fewer leaves than operations, not more is pushed than there are leaves: a POP stands for a PUSH without one,
         and an input ends where nothing is left to pop either.
 
-        With ``alike``, half of the batch pushes first, up to a random operation, and then pops. In the other half
-        priorities are near each other; if ``dense``, in half of the one and half of the other, half of them as near as
-        can be.
+        Kinds: ``"alike"``: half of the batch pushes first, up to a random operation, and then pops; in the other half
+        priorities are near each other. ``"dense"``, of a priority queue: they are so in half of the one and half of
+        the other, half of them as near as can be. ``"placed"``: each PUSH goes to a leaf of its own that is drawn: all
+        but where to PUSH to can then be learned with soft attention.
         """
-        pairs = self.check_request(n, batch_size, lengths)
+        pairs = self.check_request(n, batch_size, lengths, kinds)
         leaves = check_power_of_two(leaves or n, "leaves")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
-        operations, targets = _draw(
-            self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), alike, leaves, dense
-        )
-        return self._on_empty_leaves(operations, leaves), targets
+        operations, targets = _draw(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), kinds, leaves)
+        return self.told(self._on_empty_leaves(operations, leaves), seed, kinds), targets
+
+    def told(self, inputs, seed, kinds):
+        if "placed" not in kinds:
+            return inputs
+        return inputs | {"places": self.places(inputs["queries"], inputs["symbols"].shape[1], seed)}
 
     def places(self, operations, leaves, seed):
         """Draw a leaf of its own for each PUSH, for a memory that shall learn first what POP needs.
@@ -62,11 +65,11 @@ class Structure(Task):
         batch = operations.shape[0]
         return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
-    def compose(self, n, lengths, seed, alike, leaves, dense):
-        arguments, _ = super().compose(n, lengths, seed, False)
+    def compose(self, n, lengths, seed, kinds=(), leaves=None):
+        arguments, _ = super().compose(n, lengths, seed)
         m, place = lengths[:, None], tf.range(n)
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
-        if alike:
+        if "alike" in kinds:
             turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
             chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, turn, chance)
         wishes = chance <= place
@@ -142,8 +145,8 @@ class Structure(Task):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, *aids):
-    operations, m, _ = drawn(task, n, batch_size, seed, pairs, *aids)
+def _draw(task, n, batch_size, seed, pairs, kinds, leaves):
+    operations, m, _ = drawn(task, n, batch_size, seed, pairs, kinds, leaves)
     return operations, task.targets(operations, m)
 
 
@@ -191,19 +194,21 @@ class PriorityQueue(Structure):
     name = "priority-queue"
     columns = {"pop": 1, "priority": 7, "value": 5}
     sizes = (8, 16, 32, 64, 128)
+    kinds = (*Structure.kinds, "dense")
 
-    def check_request(self, n, batch_size, lengths=None):
+    def check_request(self, n, batch_size, lengths=None, kinds=()):
         if n > 128:
             raise ValueError(f"n: got {n}; there are 128 priorities, so at most 128 operations")
-        return super().check_request(n, batch_size, lengths)
+        return super().check_request(n, batch_size, lengths, kinds)
 
-    def compose(self, n, lengths, seed, alike, leaves, dense):
-        symbols, lengths = super().compose(n, lengths, seed, alike, leaves, dense)
+    def compose(self, n, lengths, seed, kinds=(), leaves=None):
+        symbols, lengths = super().compose(n, lengths, seed, kinds, leaves)
         batch, place = lengths.shape[0], tf.range(lengths.shape[0])[:, None]
         some = tf.range(128) % 4 == 0  # the 32 of five bits
         if n > 32:
             some = some | True
-        elif alike:  # half of the batch: from a window of all, at least about as wide as there are pushes
+        elif "alike" in kinds:  # half of the batch: from a window of all, at least about as wide as there are pushes
+            dense = "dense" in kinds
             near = window(batch, max(1, n // 2), 128, tf.random.fold_in(seed, 5), dense)
             some = tf.where(place % 2 == 0 if dense else place % 4 < 2, near, some)
         order = tf.where(some, uniform([batch, 128], tf.random.fold_in(seed, 3), 0, 2**20), 2**20)

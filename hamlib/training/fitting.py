@@ -10,7 +10,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
-from hamlib.recipes import RECIPES
+from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
 from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run, write_whole
 
@@ -26,7 +26,9 @@ def build(recipe):
         return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
     arguments = recipe.memory | ({} if task.writes else {"write": None})
     memory = TreeMemory(task.symbol_width, **arguments)
-    return HAM(memory, task.answer_width, recipe.accesses, recipe.numbered) if recipe.model == "ham" else RawHAM(memory)
+    if recipe.model == "raw":
+        return RawHAM(memory)
+    return HAM(memory, task.answer_width, recipe.accesses, numbered=recipe.model == "ham+n")
 
 
 def compile_model(model, recipe, jit_compile=True):
@@ -48,25 +50,26 @@ def compile_model(model, recipe, jit_compile=True):
         bit_loss = keras.losses.get(recipe.loss)
         return bit_loss(ops.where(judged, targets, 0.0), ops.where(judged, outputs, 0.0))
 
+    if recipe.reinforced:
+        loss = Reinforce(recipe.loss["discount"], recipe.loss["entropy"][0], recipe.loss["samples"])
     first, last = recipe.learning_rate
     falling = keras.optimizers.schedules.ExponentialDecay(first, recipe.epochs * recipe.steps, last / first)
     model.compile(
         keras.optimizers.Adam(falling, global_clipnorm=recipe.clip),
-        Reinforce(recipe.discount, recipe.entropy[0], recipe.samples) if recipe.loss == "reinforce" else loss,
+        loss,
         metrics=[wrong],
         jit_compile=jit_compile,
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, placed=False, samples=1, **more):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
         task: a `Task`.
-        n, batch_size, seed, lesson, more: as in `Task.examples`.
+        n, batch_size, seed, lesson, kinds: as in `Task.examples`.
         first_step: the step of the first batch.
-        decoys, placed: whether the inputs come with the task's ``decoys``; its ``places``.
         samples: how often each input of a batch stands in it, one after the other.
 
     Returns:
@@ -75,39 +78,33 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, decoys=False, place
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
 
     def draw(step):
-        inputs, targets = task.examples(n, batch_size, seed, step, *lesson, **more)
-        aid_seed = tf.stack([tf.constant(seed, tf.int64), step])
-        if decoys:
-            inputs["decoys"] = task.decoys(inputs["symbols"], aid_seed)
-        if placed:
-            inputs["places"] = task.places(inputs["queries"], inputs["symbols"].shape[1], aid_seed)
-        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), (inputs, targets))
+        examples = task.examples(n, batch_size, seed, step, *lesson, kinds=kinds)
+        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), examples)
 
     return steps.map(draw).prefetch(16)
 
 
 class Curriculum(keras.callbacks.Callback):
-    """Doubles n when it is mastered: ends the ``fit`` of a stage once its validation error is low.
+    """Goes from stage to stage: ends the ``fit`` of one where the next begins.
 
     Args:
-        sizes: n of each stage (Sec. 3.3).
-        threshold: the validation error (``val_wrong``) under which the next stage begins.
+        stages: of a recipe (Sec. 3.3).
     """
 
-    def __init__(self, sizes, threshold):
+    def __init__(self, stages):
         super().__init__()
-        self.sizes, self.threshold = sizes, threshold
-        self.stage = tf.Variable(0, dtype=tf.int64)
+        self.stages = stages
+        self.number = tf.Variable(0, dtype=tf.int64)
 
     @property
-    def n(self):
-        """Leaves of the tree in the current stage."""
-        return self.sizes[int(self.stage)]
+    def stage(self):
+        """The current `Stage`."""
+        return self.stages[int(self.number)]
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["n"] = self.n
-        if logs["val_wrong"] < self.threshold and self.n != self.sizes[-1]:
-            self.stage.assign_add(1)
+        logs["n"] = self.stage.n
+        if self.number + 1 < len(self.stages) and self.stage.ends(epoch, logs["val_wrong"]):
+            self.number.assign_add(1)
             self.model.stop_training = True
 
 
@@ -180,34 +177,34 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
     folder = open_run(folder, recipe, seed)
     before = None
-    if recipe.start in RECIPES:
-        begun, before = train(RECIPES[recipe.start], folder / "start", seed, verbose, jit_compile)
+    if isinstance(recipe.start, Recipe):
+        begun, before = train(recipe.start, folder / "start", seed, verbose, jit_compile)
     elif recipe.start:
         begun = _best_of(recipe, folder / "start.weights.h5")
     keras.utils.set_random_seed(seed)
     answering = build(recipe)
     if recipe.start:
         answering.set_weights(begun.get_weights())
-    model = PolicyGradient(answering) if recipe.loss == "reinforce" else answering
+    model = PolicyGradient(answering) if recipe.reinforced else answering
     compile_model(model, recipe, jit_compile)
-    curriculum = Curriculum(recipe.sizes, recipe.threshold)
+    curriculum = Curriculum(recipe.stages)
     checkpoints = Checkpoints(folder, model, curriculum)
     if before:
         checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
     forget_epochs(folder / "log.csv", checkpoints.restore())
 
     def batches(purpose, n, *lesson, first_step=0):
-        aids, purpose_seed = dict(placed=recipe.placed), stream_seed(seed, purpose)
-        if purpose == "train":
-            aids |= dict(alike=recipe.alike, decoys=recipe.decoys, samples=recipe.samples)
-            aids |= dict(dense=True) if recipe.dense else {}  # only a priority queue knows it
-        return stream(task, n, recipe.batch_size, purpose_seed, first_step, recipe.lengths(n), *lesson, **aids)
+        # Places are told in validation too: without them nothing is where it shall be found.
+        kinds = recipe.kinds if purpose == "train" else {"placed"} & set(recipe.kinds)
+        samples = recipe.loss["samples"] if purpose == "train" and recipe.reinforced else 1
+        where = stream_seed(seed, purpose), first_step, recipe.lengths(n), *lesson
+        return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds))
 
     watching = [
         curriculum,
-        *([] if recipe.noisy else [FallingNoise(recipe.epochs)]),
+        *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
         checkpoints,
-        *([FallingEntropy(recipe.entropy, recipe.epochs)] if recipe.loss == "reinforce" else []),
+        *([FallingEntropy(recipe.loss["entropy"], recipe.epochs)] if recipe.reinforced else []),
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
         keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
         *callbacks,
@@ -215,22 +212,23 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
-        n, lesson = curriculum.n, recipe.lesson(curriculum.n, epoch)
-        model.train_function, model.test_function = compiled.get(lesson), compiled.get(n)
+        stage = curriculum.stage
+        lesson, whole = stage.lesson(epoch), ("whole", *stage.whole())
+        model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
                 batches("train", *lesson, first_step=int(model.optimizer.iterations)).batch(together, True),
-                epochs=epoch + 1 if recipe.lessons else recipe.epochs,
+                epochs=epoch + 1 if stage.lessons else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps // together,
-                validation_data=batches("validation", *recipe.whole(n)).batch(judged, True),
+                validation_data=batches("validation", *stage.whole()).batch(judged, True),
                 validation_steps=recipe.validation_steps // judged,
                 shuffle=False,
                 verbose=verbose,
                 callbacks=watching,
             )
-        compiled[lesson], compiled[n] = model.train_function, model.test_function
+        compiled[lesson], compiled[whole] = model.train_function, model.test_function
     answering.load_weights(checkpoints.best_weights)
     return answering, checkpoints
 
@@ -238,11 +236,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 def _best_of(recipe, copy):
     """Return a model with the best weights of the run that a recipe starts from; ``copy`` is their file from now on."""
     other = read_run(recipe.start)
-    differ = [
-        name
-        for name in ("task", "memory", "model", "accesses", "numbered")
-        if getattr(other, name) != getattr(recipe, name)
-    ]
+    differ = [name for name in ("task", "memory", "model", "accesses") if getattr(other, name) != getattr(recipe, name)]
     if differ:
         raise ValueError(f"start: the run in {recipe.start} has another {', '.join(differ)}; expected the same model")
     if not copy.exists():

@@ -40,7 +40,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.state = tf.train.Checkpoint(
             model=model.variables,  # with the state of the noise, which `model` itself would leave out
             optimizer=model.optimizer.variables,
-            stage=curriculum.stage,
+            stage=curriculum.number,
             epoch=self.epoch,
             seconds=self.seconds,
             best_reached=self.best_reached,
@@ -64,7 +64,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
-        self.n = self.curriculum.n
+        self.n = self.curriculum.stage.n
 
     def on_epoch_end(self, epoch, logs=None):
         digital = getattr(getattr(self.answering, "memory", None), "digital", None)
