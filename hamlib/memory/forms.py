@@ -41,9 +41,15 @@ PRESETS = {
     # This book: a wide two-layer JOIN, and nodes that are normalised, saturate at -1 and 1, and are
     # trained under noise, so that small errors do not add up from level to level.
     "book": dict(noise={"join": 0.5}),
-    # A digital memory: one digit says which child goes up, exactly; the marks beside it are new digits.
+    # A digital memory: one digit says which child goes up, exactly; the marks beside it are new digits. What was taken
+    # leaves the same in every leaf.
     "digital": dict(
-        node_width=11, query_width=1, join="carry", write="emptying", noise={"embed": 0.5, "join": 0.5}, marks=3
+        node_width=11,
+        query_width=1,
+        join="carry",
+        write="replace-saturating",
+        noise={"embed": 0.5, "join": 0.5},
+        marks=3,
     ),
 }
 # For algorithms that take their input one by one: JOIN can hand up one child as it is, and a leaf that was attended

@@ -135,6 +135,15 @@ RECIPES = {
         epochs=60,
     ),
     "raw-sort": dataclasses.replace(ALGORITHM, model="raw"),
+    # Sort, right for every input, as `ham prove` finds out. WRITE leaves the same in every leaf that was taken.
+    "sort-digital": dataclasses.replace(
+        ALGORITHM,
+        model="raw",
+        memory="digital",
+        stages=asking((4, 4, 4), (8, 8, 8), (16, 16, 8), (32, 32, 4), (64, 32, 2), first=25),
+        learning_rate=(0.004, 0.00005),
+        epochs=90,
+    ),
     # Reverse with REINFORCE.
     "reverse-reinforce": dataclasses.replace(
         STRUCTURE,
