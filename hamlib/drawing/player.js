@@ -37,8 +37,9 @@
   // The tree itself: returns what a frame changes, by row of the heap.
   const drawTree = (parent, data) => {
     const n = data.n, depth = Math.log2(n), wide = n <= 16 ? 46 : n <= 32 ? 34 : 26, high = 44, box = wide - 10;
-    const soft = data.frames.some((frame) => frame.mass), foot = soft ? 64 : 22;
+    const soft = data.frames.some((frame) => frame.mass), foot = soft ? 50 : 10;
     const longest = Math.max(1, ...data.frames.flatMap((f) => [...(f.labels || []), ...(f.nodes || [])].map((c) => c[1].length)));
+    const named = data.frames.some((frame) => frame.nodes), inner = named ? [box, Math.min(26, box)] : [13, 13];
     const font = Math.min(15, (1.5 * box) / longest, 0.55 * box);
     const size = [n * wide + 8, depth * high + 40 + foot];
     const svg = make("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, role: "img" }, parent);
@@ -51,16 +52,17 @@
     const rows = [];
     for (let row = 2; row < 2 * n; row++) {
       const [x, y] = at(row), [u, v] = at(row >> 1);
-      rows[row] = { edge: make("line", { x1: u, y1: v + 13, x2: x, y2: y - 13 }, svg) };
+      rows[row] = { edge: make("line", { x1: u, y1: v + inner[1] / 2, x2: x, y2: y - (row < n ? inner[1] : 26) / 2 }, svg) };
     }
     for (let row = 1; row < 2 * n; row++) {
-      const [x, y] = at(row), shape = { x: x - box / 2, y: y - 13, width: box, height: 26, rx: row < n ? 13 : 3 };
+      const [x, y] = at(row), [width, height] = row < n ? inner : [box, 26];
+      const shape = { x: x - width / 2, y: y - height / 2, width, height, rx: row < n ? height / 2 : 3 };
       rows[row] = { ...rows[row], box: make("rect", shape, svg) };
       rows[row].shade = make("rect", { ...shape, class: "shade", opacity: 0 }, svg);
       rows[row].text = make("text", { x, y, "font-size": font }, svg, "");
       if (row < n) continue;
-      if (soft) rows[row].bar = make("rect", { x: x - box / 2, width: box, y: y + 18, height: 0, class: "bar" }, svg);
-      make("text", { x, y: y + foot, "font-size": wide > 30 ? 10 : 9 }, svg, row - n);
+      if (soft) rows[row].bar = make("rect", { x: x - box / 2, width: box, y: y + 32, height: 0, class: "bar" }, svg);
+      make("text", { x, y: y + 22, "font-size": wide > 30 ? 10 : 9 }, svg, row - n);
     }
     return { svg, rows };
   };

@@ -139,6 +139,6 @@ def _words(title, n, path, p, now, before, name):
         first = [k for k in np.argsort(-np.asarray(p), kind="stable")[:3] if p[k] >= 0.005]
         words.append(f"Attention: {', '.join(f'leaf {k} {p[k]:.2f}' for k in first)}.")
     if old is not None:
-        changed = [f"leaf {k} {labels[k] or 'nothing'}" for k in range(n) if labels[k] != old[k]]
+        changed = [f"leaf {k} {'empty' if labels[k] in ('', '·') else labels[k]}" for k in range(n) if labels[k] != old[k]]
         words += [f"Changed: {', '.join(changed)}."] if changed else []
     return " ".join(words)
