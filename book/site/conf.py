@@ -30,7 +30,7 @@ html_theme_options = {
     "navbar_persistent": [],  # the search field stands in the sidebar
     "repository_url": f"https://github.com/{links.slug()}",
     "use_repository_button": True,
-    "use_download_button": True,
+    "use_download_button": False,
     "use_fullscreen_button": False,
     "show_toc_level": 2,
 }

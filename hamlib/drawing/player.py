@@ -132,13 +132,14 @@ def _words(title, n, path, p, now, before, name):
     if path is not None:
         turns = ", ".join("right" if row % 2 else "left" for row in path[1:])
         leaf = path[-1] - n
-        words.append(
-            f"Path {turns or 'of no turns'} to leaf {leaf}{f', {name} {labels[leaf]}' if labels[leaf] else ''}."
-        )
+        what = " ".join(filter(None, [name, labels[leaf]])) if labels[leaf] else ""
+        words.append(f"Path {turns or 'of no turns'} to leaf {leaf}{what and f', {what}'}.")
     if p is not None:
         first = [k for k in np.argsort(-np.asarray(p), kind="stable")[:3] if p[k] >= 0.005]
         words.append(f"Attention: {', '.join(f'leaf {k} {p[k]:.2f}' for k in first)}.")
     if old is not None:
-        changed = [f"leaf {k} {'empty' if labels[k] in ('', '·') else labels[k]}" for k in range(n) if labels[k] != old[k]]
+        changed = [
+            f"leaf {k} {'empty' if labels[k] in ('', '·') else labels[k]}" for k in range(n) if labels[k] != old[k]
+        ]
         words += [f"Changed: {', '.join(changed)}."] if changed else []
     return " ".join(words)
