@@ -25,6 +25,7 @@ html_static_path = [str(HERE / "_static")]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
+html_show_search_summary = False  # a browser fetches nothing from file://
 html_context = {"default_mode": "auto"}  # light or dark, as the reader's system says, until the button is pressed
 html_theme_options = {
     "navbar_persistent": [],  # the search field stands in the sidebar
