@@ -55,7 +55,7 @@ class Player:
         Args:
             count: how many, from the first to the last, evenly; None for as many as can be read, 8 or 4.
         """
-        count = min(len(self.frames), count or (8 if self.data["n"] <= 16 else 4))
+        count = min(len(self.frames), count or (8 if self.data["n"] <= 8 else 4))
         chosen = np.linspace(0, len(self.frames) - 1, count).round().astype(int)
         titles = [self.data["frames"][k]["title"] for k in chosen]
         return draw_frames([self.frames[k] | {"title": title} for k, title in zip(chosen, titles, strict=True)])
