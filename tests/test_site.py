@@ -92,6 +92,18 @@ def test_outputs_are_those_of_the_notebooks(site):
         assert first in page
 
 
+def test_players_in_notebooks_have_today_s_script():
+    """Else run `python -m book build` with the notebook's name."""
+    script, found = pages.PLAYER.read_text(encoding="utf-8"), 0
+    for name in source.names():
+        for cell in json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                text = "".join(output.get("data", {}).get("text/html", ""))
+                assert "ham-player" not in text or script in text, name
+                found += "ham-player" in text
+    assert found
+
+
 def test_the_index_has_the_readme_s_table():
     text, readme = pages.index(), (ROOT / "README.md").read_text(encoding="utf-8")
     table = re.search(r"^\| % right.*?\n\n", text, re.MULTILINE | re.DOTALL)[0]  # test_docs: it is the ledger's
