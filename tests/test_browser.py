@@ -1,8 +1,15 @@
 """The site in a real browser: no error, no request to another host, a player that plays, keys that are answered."""
 
+import os
 import random
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
+import nbformat
 import pytest
 
 from book import source
@@ -12,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 WIDTHS = {"phone": (390, 844), "laptop": (1280, 800)}
-axe_playwright = pytest.importorskip("axe_playwright_python.base")
+axe = pytest.importorskip("axe_playwright_python.base")
 
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no chromium here: apt-get install chromium")
 
@@ -59,12 +66,13 @@ def visit(browser, site):
 PAGES = [f"{name}.html" for name in source.names()] + ["index.html", "search.html"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_pages_have_no_error_ask_no_host_and_fit(visit, width):
+def test_pages_have_no_error_ask_no_host_and_fit(visit):
     for page in PAGES:
-        tab = visit(page, width, scheme="dark" if width == "phone" else "light")
-        tab.wait_for_load_state("load")
-        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), f"{page} is wider than a {width}"
+        tab = visit(page)
+        for width, (x, y) in WIDTHS.items():
+            tab.set_viewport_size({"width": x, "height": y})
+            wide = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 1, f"{page} is {wide} pixels wider than a {width}"
         tab.context.close()
 
 
@@ -84,7 +92,7 @@ def test_search_finds_a_chapter(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out(visit, page, scheme):
     tab = visit(page, "phone" if scheme == "light" else "laptop", scheme, "reduce")
-    tab.evaluate(axe_playwright.AXE_SCRIPT)
+    tab.evaluate(axe.AXE_SCRIPT)
     run = "axe.run({runOnly: ['color-contrast', 'button-name', 'label', 'image-alt', 'svg-img-alt', 'link-name']})"
     found = tab.evaluate(run)["violations"]
     assert not [(v["id"], node["html"][:200], node["failureSummary"][:300]) for v in found for node in v["nodes"]]
@@ -197,3 +205,56 @@ def test_the_index_plays_by_itself_and_draws_keys(visit):
     keys = sorted(map(int, tab.get_by_label("Keys", exact=True).input_value().split()))
     assert tab.locator(".ham-keys output").inner_text().endswith(": " + ", ".join(map(str, keys)))
     assert len(keys) == 16
+
+
+# -- JupyterLab -----------------------------------------------------------------------------------
+
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab with settings of its own, in a folder with one trusted notebook, player.ipynb."""
+    output = nbformat.v4.new_output("display_data", {"text/html": player(accesses()).html})
+    cell = nbformat.v4.new_code_cell("show(player(accesses()))", outputs=[output], execution_count=1)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL}), tmp_path / "player.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    surroundings = {**os.environ, **folders, "HOME": str(tmp_path)}
+    jupyter = [sys.executable, "-m", "jupyter"]
+    subprocess.run([*jupyter, "trust", "player.ipynb"], cwd=tmp_path, env=surroundings, check=True, capture_output=True)
+    options = [
+        "--no-browser",
+        "--allow-root",
+        f"--port={port}",
+        "--IdentityProvider.token=",
+        "--ServerApp.log_level=ERROR",
+    ]
+    server = subprocess.Popen([*jupyter, "lab", *options], cwd=tmp_path, env=surroundings, stderr=subprocess.DEVNULL)
+    for _ in range(120):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.25)
+    yield f"http://127.0.0.1:{port}/lab/tree/player.ipynb"
+    server.terminate()
+    server.wait(20)
+
+
+def test_the_player_steps_in_jupyterlab(browser, lab):
+    """By its buttons, and by keys that JupyterLab would take for its own."""
+    tab = browser.new_page()
+    tab.goto(lab)
+    tab.locator(".ham-player[data-frame]").wait_for(timeout=60_000)
+    tab.get_by_role("button", name="Step").click()
+    assert frame(tab) == 1
+    tab.locator(".ham-player").focus()
+    for key, expected in (("ArrowRight", 2), ("End", 7), ("ArrowLeft", 6), ("Home", 0)):
+        tab.keyboard.press(key)
+        assert frame(tab) == expected
+    assert tab.locator(".jp-Cell").count() == 1
+    tab.close()
