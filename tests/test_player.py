@@ -53,6 +53,11 @@ def test_words_say_what_a_picture_says():
     assert re.fullmatch(r"access 2. Path \w+, \w+ to leaf \d, key \d+. Changed: leaf \d empty.", second)
 
 
+def test_empty_leaves_are_said():
+    (alt,) = player([{"n": 8, "leaf_labels": ["3", "", "5", *[""] * 5]}]).alts
+    assert alt == "access 1: tree of 8 leaves. Under the leaves: 3, empty, 5, then 5 empty."
+
+
 def test_soft_attention_and_shades():
     p = np.random.default_rng(0).dirichlet(np.full(64, 0.2), 64)
     made = player({"p": row, "nodes": node_mass(row), "title": f"step {k}"} for k, row in enumerate(p[:24]))

@@ -23,6 +23,7 @@ html_theme = "sphinx_book_theme"
 html_title = "Hierarchical Attentive Memory: a book that runs"
 html_static_path = [str(HERE / "_static")]
 html_css_files = ["site.css"]
+html_js_files = ["print.js"]
 html_copy_source = False
 html_show_copyright = False
 html_show_search_summary = False  # a browser fetches nothing from file://

@@ -5,7 +5,8 @@
   const CSS = `
 .ham-player{--bg:var(--pst-color-background,var(--jp-layout-color0,#fff));color:var(--ink);background:var(--bg);
  --ink:var(--pst-color-text-base,var(--jp-content-font-color0,#222));--edge:#8a8a8a;--path:#d55e00;--mass:#009e73;
- padding:.5em;border:1px solid var(--edge);border-radius:6px;max-width:60em;font:14px/1.4 system-ui,sans-serif}
+ padding:.5em;margin-bottom:.8em;border:1px solid var(--edge);border-radius:6px;max-width:60em;
+ font:14px/1.4 system-ui,sans-serif}
 .ham-player:focus-visible{outline:3px solid #0b62c4;outline-offset:2px}
 .ham-player .scroll{overflow-x:auto}
 .ham-player svg{display:block;width:100%;height:auto;margin:auto}
@@ -75,7 +76,7 @@
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Player. Arrow keys step, Home and End jump, the space bar plays and pauses.");
     const { n, frames } = data, last = frames.length - 1;
-    const { svg, rows } = drawTree(make("div", { class: "scroll" }, root), data);
+    const view = make("div", { class: "scroll" }, root), { svg, rows } = drawTree(view, data);
     const controls = make("div", { class: "bar-row" }, root);
     const button = (text, action) => {
       const element = make("button", { type: "button" }, controls, text);
@@ -100,6 +101,7 @@
         text.textContent = state.nodes[row - 1] || (row < n ? "" : state.labels[row - n]) || "";
         bar?.setAttribute("height", 34 * mass);
       }
+      if (end) view.scrollLeft = ((leaf + 0.5) / n) * view.scrollWidth - view.clientWidth / 2;
       svg.setAttribute("aria-label", alt);
       slider.value = now;
       slider.setAttribute("aria-valuetext", title);

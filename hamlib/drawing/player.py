@@ -128,7 +128,9 @@ def _words(title, n, path, p, now, before, name):
         before.get("labels"),
     )
     if old is None and any(labels):
-        words.append(f"Under the leaves{f', {name}' if name else ''}: {', '.join(labels)}.")
+        filled = n - next(k for k, label in enumerate(reversed(labels)) if label)
+        texts = [label or "empty" for label in labels[:filled]] + ([f"then {n - filled} empty"] if filled < n else [])
+        words.append(f"Under the leaves{f', {name}' if name else ''}: {', '.join(texts)}.")
     if path is not None:
         turns = ", ".join("right" if row % 2 else "left" for row in path[1:])
         leaf = path[-1] - n
