@@ -165,6 +165,15 @@ def test_reduced_motion_is_honoured(visit, motion, moves):
     assert style.startswith("0s") != moves
 
 
+def test_the_path_of_a_wide_tree_is_in_view(visit):
+    tab = visit(f"<!doctype html><html><body>{player(accesses(64)).html}</body></html>", "phone")
+    for key in ("End", "Home"):
+        tab.locator(".ham-player").focus()
+        tab.keyboard.press(key)
+        box = tab.locator(".ham-player rect.on").last.bounding_box()
+        assert 0 < box["x"] < box["x"] + box["width"] < WIDTHS["phone"][0]
+
+
 def test_two_players_on_a_page_are_two(visit):
     one, two = player(accesses()).html, player(accesses(4)).html
     tab = visit(f"<!doctype html><html><body>{one}{two}</body></html>")
@@ -242,7 +251,11 @@ def lab(tmp_path):
             time.sleep(0.25)
     yield f"http://127.0.0.1:{port}/lab/tree/player.ipynb"
     server.terminate()
-    server.wait(20)
+    try:
+        server.wait(5)
+    except subprocess.TimeoutExpired:  # it waits for its kernel, which ends with it
+        server.kill()
+        server.wait()
 
 
 def test_the_player_steps_in_jupyterlab(browser, lab):

@@ -16,7 +16,7 @@ nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 
-mathjax_path = "mathjax/tex-svg.js"  # shipped with the site; its menu would load more from elsewhere
+mathjax_path = "mathjax/tex-svg.js"  # MathJax 3.2.2, shipped; its menu would load from elsewhere
 mathjax3_config = {"options": {"enableMenu": False}}
 
 html_theme = "sphinx_book_theme"
