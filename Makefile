@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: train test lab notebooks benchmark lock clean
+.PHONY: train test lab notebooks site benchmark lock clean
 
 train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
@@ -20,12 +20,15 @@ lab: $(VENV)/ready
 notebooks: $(VENV)/ready
 	$(BIN)/python -m book build $(ARGS)
 
+site: $(VENV)/ready
+	$(BIN)/python -m book site
+
 benchmark: $(VENV)/ready
 	$(BIN)/python -m benchmarks
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,test,tune]
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,site,test,tune]
 	touch $@
 
 lock:

@@ -1,4 +1,4 @@
-"""python -m book build [NAME ...] [--all] | check | links"""
+"""python -m book build [NAME ...] [--all] | check | links | site | machine"""
 
 import argparse
 import sys
@@ -16,10 +16,23 @@ def main(arguments=None):
     build.add_argument("--all", action="store_true", help="run every notebook")
     commands.add_parser("check", help="find drift, stale or unwanted outputs and style, without a kernel")
     commands.add_parser("links", help="carry the repository's address from pyproject.toml everywhere")
+    commands.add_parser("site", help="write build/site from the executed notebooks; runs none of them")
+    commands.add_parser("machine", help="write the tables that the site's index runs, from the shipped weights")
     options = parser.parse_args(arguments)
     if options.command == "links":
         changed = links.update()
         print("\n".join(f"{path.relative_to(links.ROOT)}: updated" for path in changed) or "all addresses are right")
+        return 0
+    if options.command == "site":
+        from book import pages
+
+        pages.build()
+        print(f"open {pages.FOLDER / 'index.html'}")
+        return 0
+    if options.command == "machine":
+        from book import machine
+
+        machine.write()
         return 0
     from book.rules import check  # needs jupytext, which takes a second to import
 

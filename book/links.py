@@ -14,6 +14,9 @@ DERIVED = re.compile(
     r"((?:\s+(?:&&\s*)?cd )[\w.-]*[\w-])?"  # git clone …, then cd into the folder that it made
 )
 
+# The site's address in the README, which GitHub Pages derives from the owner and the name.
+SITE = re.compile(r"(\[the site\]\()https://[\w-]+\.github\.io/[\w.-]*[\w-]/")
+
 
 def slug(root=ROOT):
     """Return "owner/name" of the repository, from ``[project.urls] Repository``.
@@ -35,6 +38,8 @@ def carry(text, repository):
         cd = re.sub(r"[\w.-]+$", repository.split("/")[1], match[2]) if match[2] else ""
         return match[1] + repository + cd
 
+    owner, name = repository.split("/")
+    text = SITE.sub(lambda match: f"{match[1]}https://{owner.lower()}.github.io/{name}/", text)
     return DERIVED.sub(replace, text)
 
 

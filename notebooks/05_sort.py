@@ -25,7 +25,7 @@ if importlib.util.find_spec("hamlib") is None:
 # %%
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
-from hamlib.drawing import draw_frames, show
+from hamlib.drawing import draw_frames, player, show
 from hamlib.evaluation import ledger_rows, table_text, wrong_rate
 from hamlib.memory import TreeMemory, preset
 from hamlib.models import HAM
@@ -217,12 +217,29 @@ def frames_of(leaves, seen, keys):
         left[leaf] = "·"
 
 
-show(draw_frames(frames_of(leaves, seen, keys)))
+show(player(frames_of(leaves, seen, keys)))
 
 # %% [markdown]
+# Press *Step*, or the arrow keys once the player is chosen. Where a page may run no scripts, the frames below it are left.
+#
 # **What to notice.** The frames read like a tournament that is played again after each winner has left. Nobody told the
 # memory to visit the smallest key first: it was shown inputs and sorted outputs. That a leaf which was read is empty
 # afterwards is where WRITE began; it was free to learn something else.
+
+# %% [markdown]
+# Now **your own keys**, from 1 to 64 of them, each from 0 to 31: change the list and run the cell again.
+
+
+# %%
+def watch(own):
+    """A player of the shipped model as it sorts the keys `own`; a tree has a power of two of leaves, some empty."""
+    bits = np.array([[[int(bit) for bit in f"{key:05b}00000"] for key in own]])
+    own_inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
+    empty = own_inputs["symbols"].shape[1] - len(own)
+    return player(frames_of(*visits(sorter.model, own_inputs), own + [""] * empty))
+
+
+show(watch([13, 5, 30, 5, 2, 21, 9, 17, 31, 0, 5, 24]))
 
 # %% [markdown]
 # ## Is it stable?

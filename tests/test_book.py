@@ -319,6 +319,8 @@ make test
 """
     assert links.carry(old, "bob/big.book") == old.replace("ada/tiny", "bob/big.book").replace("cd tiny", "cd big.book")
     assert links.carry(old, "ada/tiny") == old
+    page = "[the site](https://ada.github.io/tiny/), [another](https://ada.github.io/tiny/)"
+    assert links.carry(page, "Bob/big.book") == page.replace("ada.github.io/tiny", "bob.github.io/big.book", 1)
     other = "https://github.com/ada/tiny is another's; https://example.org/ada/tiny too"
     assert links.carry(other, "bob/big") == other
 

@@ -1,62 +1,18 @@
-"""Pictures of one tree: node values, a hard path, soft attention, several accesses side by side.
-
-Everything takes NumPy arrays (or what `numpy.asarray` understands) of **one** tree in the heap layout
-of `hamlib.memory`: the root is row 1, the children of row i are rows 2i and 2i + 1, leaf k is row
-n + k. Nothing here knows a model. A picture carries its alternative text, and `show` puts both into
-a notebook. What cannot be drawn raises a ValueError: which argument, what came, what was expected.
-
-From white, blue grows with the amount above 0 and grey with that below; vermilion and green (Okabe
-and Ito) mark paths and probability, and also differ by thickness and place, not by colour alone.
-"""
-
-import base64
-import io
+"""Trees as Matplotlib figures, and in words."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
+from hamlib.drawing.shapes import check_texts, check_tree, node_mass, positions
+
 INK, EDGE, PATH, MASS = "#222222", "#9a9a9a", "#D55E00", "#009E73"
-MAX_LEAVES = 64  # a picture with more leaves cannot be read
 VALUE = "value of a node (no unit)"
 BELOW_AND_ABOVE_0 = mpl.colors.LinearSegmentedColormap.from_list("grey-blue", ["#2b2b2b", "white", "#0b4f9e"])
 _STRIP = (0.62, 0.6)  # width (in leaves) and height (in levels) of a node that shows a vector
 _BOX = (0.76, 0.42)  # the same for a node that shows a number or a word
 _PIXELS = dict(aspect="auto", interpolation="nearest", zorder=2)
 _BARS = 0.95  # height (in levels) of the bars of p(e)
-
-
-def positions(n):
-    """Return ``[2n, 2]``, where `draw_tree` puts each row of a tree of n leaves: x and y (Fig. 2).
-
-    Leaf k is at (k, 0), an inner node midway above its children, the root at y = log2 n; row 0 is NaN.
-    """
-    n = _leaves(n)
-    at = np.full((2 * n, 2), np.nan)
-    at[n:] = np.stack([np.arange(n), np.zeros(n)], axis=1)
-    for i in range(n - 1, 0, -1):
-        at[i] = at[2 * i : 2 * i + 2].mean(axis=0) + [0, 1]
-    return at
-
-
-def path_to(leaf, n):
-    """Return ``path[log2 n + 1]``, ints: the rows from the root to ``leaf`` = 0 .. n - 1 (Sec. 3.2, Fig. 3)."""
-    n = _leaves(n)
-    if isinstance(leaf, bool) or not isinstance(leaf, (int, np.integer)) or not 0 <= leaf < n:
-        raise ValueError(f"leaf: got {leaf!r}; expected an integer from 0 to n - 1 = {n - 1}")
-    return (n + int(leaf)) >> np.arange(n.bit_length() - 1, -1, -1)
-
-
-def node_mass(p):
-    """Return ``[2n]``, how probable it is that a walk passes each node, for ``p[n]`` (Appendix A).
-
-    1 at the root (row 1), p at the leaves, the sum of both children in between; row 0 is 0.
-    """
-    p = _distribution(p)
-    mass = np.concatenate([np.zeros_like(p), p])
-    for i in range(len(p) - 1, 0, -1):
-        mass[i] = mass[2 * i] + mass[2 * i + 1]
-    return mass
 
 
 def draw_tree(
@@ -95,10 +51,8 @@ def draw_tree(
     Returns:
         the Matplotlib Figure; its attribute ``alt`` is what `describe_tree` says of the same arrays.
     """
-    n, nodes, path, p = _check(nodes, n, path, p)
-    for name, labels, length in (("leaf_labels", leaf_labels, n), ("node_labels", node_labels, 2 * n)):
-        if labels is not None and len(labels) != length:
-            raise ValueError(f"{name}: got {len(labels)} texts; expected {length} for a tree of {n} leaves")
+    n, nodes, path, p = check_tree(nodes, n, path, p)
+    check_texts(n, leaf_labels, node_labels)
     is_vector = nodes is not None and nodes.shape[1] > 1
     if ax is None:
         height = 1.3 + (0.85 if is_vector else 0.62) * (n.bit_length() + (p is not None))
@@ -172,7 +126,7 @@ def draw_frames(frames, *, unit=VALUE):
     frames = list(frames)
     if not frames:
         raise ValueError("frames: got none; expected at least one dict of arguments of draw_tree")
-    checked = [_check(*(frame.get(name) for name in ("nodes", "n", "path", "p"))) for frame in frames]
+    checked = [check_tree(*(frame.get(name) for name in ("nodes", "n", "path", "p"))) for frame in frames]
     leaves = max(n for n, *_ in checked)
     rows = -(-len(frames) // max(1, 32 // leaves))  # no more in a row than can be read
     columns = -(-len(frames) // rows)
@@ -200,7 +154,7 @@ def describe_tree(nodes=None, *, n=None, path=None, p=None, leaf_labels=None, no
     Args:
         nodes, n, path, p, leaf_labels, node_labels, title: as in `draw_tree`.
     """
-    return _words(*_check(nodes, n, path, p), leaf_labels, node_labels, title)
+    return _words(*check_tree(nodes, n, path, p), leaf_labels, node_labels, title)
 
 
 def _words(n, nodes, path, p, leaf_labels, node_labels, title):
@@ -228,29 +182,6 @@ def _words(n, nodes, path, p, leaf_labels, node_labels, title):
     return " ".join(words)
 
 
-def show(figure, alt=None):
-    """Show a Matplotlib ``figure`` in a notebook with ``alt``, what it shows in words, and close it.
-
-    The words become the output's metadata, ``{"image/png": {"alt": alt}}``, and its plain text. They may
-    be left out for the figures of this module.
-    """
-    from IPython.display import display  # only a notebook needs it
-
-    alt = getattr(figure, "alt", None) if alt is None else alt
-    if not isinstance(alt, str) or not alt.strip():
-        raise ValueError(f"alt: got {alt!r}; expected words that say what the picture shows")
-    data = {"image/png": base64.b64encode(png(figure)).decode(), "text/plain": alt}
-    plt.close(figure)
-    display(data, metadata={"image/png": {"alt": alt}}, raw=True)
-
-
-def png(figure):
-    """Return a Matplotlib Figure as the bytes of a PNG, opaque and white behind, 120 dots an inch."""
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=120, facecolor="white", transparent=False, metadata={"Software": None})
-    return file.getvalue()
-
-
 def _colors(values, limits=None):
     low, high = (min(0, values.min()), max(0, values.max())) if limits is None else limits
     low, high = (-max(-low, high), max(-low, high)) if low < 0 else (low, high)
@@ -260,51 +191,3 @@ def _colors(values, limits=None):
 
 def _number(value):
     return f"{value:.2f}".removesuffix(".00").replace("-0", "0" if abs(value) < 0.005 else "-0")
-
-
-def _leaves(n):
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MAX_LEAVES or n & (n - 1):
-        raise ValueError(f"n: got {n!r}; expected a power of two from 1 to {MAX_LEAVES}, the leaves of one tree")
-    return int(n)
-
-
-def _array(name, values, kinds, ndims, expected):
-    values = np.asarray(values)
-    if values.dtype.kind not in kinds or values.ndim not in ndims:
-        raise ValueError(f"{name}: got shape {values.shape}, dtype {values.dtype}; expected {expected} of one tree")
-    return values
-
-
-def _distribution(p):
-    p = _array("p", p, "fiub", (1,), "[n] numbers").astype(float)
-    if not 1 <= len(p) <= MAX_LEAVES or len(p) & (len(p) - 1) or not (p >= 0).all() or not abs(p.sum() - 1) < 1e-3:
-        got = f"{len(p)} leaves, sum {p.sum():.3g}, smallest {p.min(initial=1):.3g}"
-        raise ValueError(f"p: got {got}; expected a power of two up to {MAX_LEAVES} of leaves, sum 1, none below 0")
-    return p
-
-
-def _check(nodes, n, path, p):
-    """Check the arrays of one tree against each other; return n, nodes[2n, d], path, p (None where not given)."""
-    said = {} if n is None else {"n": _leaves(n)}
-    if nodes is not None:
-        nodes = _array("nodes", nodes, "fiub", (1, 2), "[2n, d] or [2n] numbers").astype(float)
-        rows, d = len(nodes), nodes[:1].size
-        if rows not in [2 << k for k in range(MAX_LEAVES.bit_length())] or not d:
-            raise ValueError(f"nodes: got [{rows}, {d}]; expected [2n, d], n a power of two up to {MAX_LEAVES}")
-        nodes = nodes.reshape(rows, d)
-        if not np.isfinite(nodes[1:]).all():
-            raise ValueError("nodes: got NaN or infinity; expected finite numbers in every row but 0")
-        said["nodes"] = rows // 2
-    if p is not None:
-        p = _distribution(p)
-        said["p"] = len(p)
-    if path is not None:
-        path = _array("path", path, "iu", (1,), "[log2 n + 1] row numbers")
-        if not 1 <= len(path) <= MAX_LEAVES.bit_length() or path[0] != 1 or (path[1:] // 2 != path[:-1]).any():
-            raise ValueError(f"path: got {path.tolist()}; expected the root 1, then each time row 2i or 2i + 1")
-        said["path"] = 1 << (len(path) - 1)
-    if not said:
-        raise ValueError("n: got None; expected n, or nodes, path or p, which say it")
-    if len(set(said.values())) > 1:
-        raise ValueError(f"{', '.join(said)}: got different numbers of leaves, {said}; expected one tree")
-    return next(iter(said.values())), nodes, path, p
