@@ -17,7 +17,7 @@ import tensorflow as tf
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
 from hamlib.models import check_fits
-from hamlib.proof import Proof, examine
+from hamlib.proof import Proof, examine, extract, places
 from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
@@ -27,7 +27,7 @@ EXAMPLES = {
     "  ham train smallest --n 8 --folder runs/eight\n"
     "  ham train smallest --n 32 --start runs/eight        (the 2016 code's naive curriculum)",
     "evaluate": "ham evaluate sort --n 32 128 --examples 500 --lengths 1 32",
-    "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536",
+    "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536\n  ham sort --random 1048576 --machine",
     "tune": "ham tune sort --trials 10 --epochs 20",
     "table": "ham table sort --markdown",
     "prove": "ham prove sort",
@@ -94,6 +94,7 @@ def _parser():
     what = sort.add_mutually_exclusive_group(required=True)
     what.add_argument("numbers", type=int, nargs="*", default=[], help="0 to 31: keys of 5 bits")
     what.add_argument("--random", type=int, metavar="M", help="M random pairs, and only count what is sorted wrongly")
+    sort.add_argument("--machine", action="store_true", help="let the extracted tables sort, not the network")
     sort.add_argument("--seed", type=int, default=0, help="of the random pairs (default: 0)")
 
     tune = command("tune", _tune, "Train with hyper-parameters drawn at random, or go on with such a search.")
@@ -219,9 +220,11 @@ def _evaluate(options):
 
 
 def _sort(options):
-    sorter = pretrained.load_pretrained("raw-sort")  # today the best of the two that sort
+    sorter = pretrained.load_pretrained("sort-digital")  # proved right
     if options.random is not None:
-        return _sort_random(sorter, options.random, options.seed)
+        return _sort_random(sorter, options.random, options.seed, options.machine)
+    if options.machine:
+        raise ValueError("machine: got numbers; expected --random M")
     for number in options.numbers:
         if not 0 <= number < 32:
             raise ValueError(f"numbers: got {number}; expected 0 to 31, keys of 5 bits")
@@ -239,21 +242,38 @@ def _sort(options):
         print("wrong: a stable sort visits the leaves", *right)
 
 
-def _sort_random(sorter, m, seed):
+def _sort_random(sorter, m, seed, by_machine=False):
     """Sort m random pairs with a progress bar, and count the accesses that a stable sort would have made elsewhere."""
     if m < 1:
         raise ValueError(f"random: got {m}; expected at least one pair")
-    check_fits(1 << (m - 1).bit_length(), 1, sorter.model.memory.node_width)
+    n = 1 << (m - 1).bit_length()
+    check_fits(n, 1, sorter.model.memory.node_width)
     bits = np.random.default_rng(stream_seed(seed, "test")).integers(0, 2, (1, m, 10))
-    inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
-    bar, visited, started = keras.utils.Progbar(m, unit_name="access"), [], time.monotonic()
+    started = time.monotonic()
+    if by_machine:
+        machine = extract(sorter.model).merged()
+        print(f"{m:,} pairs, {n:,} leaves; tables over {machine.states} states, extracted in", end=" ")
+        print(f"{time.monotonic() - started:.1f} s")
+        leaves = np.full(n, machine.empty)
+        leaves[:m] = machine.leaf[bits[0] @ 2 ** np.arange(9, -1, -1)]
+        started = time.monotonic()
+        visited = places(machine, leaves, m)
+    else:
+        visited = _visited(sorter, bits)
+    right = np.argsort(bits[0, :, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")
+    wrong = int((visited != right).sum())
+    print(f"{time.monotonic() - started:.1f} s; {wrong:,} of {m:,} accesses are not those of a stable sort")
+
+
+def _visited(sorter, bits):
+    """The leaves that the network visits, with a progress bar."""
+    m, inputs = bits.shape[1], sorter.task.inputs(*sorter.task.check_inputs(bits))
+    bar, visited = keras.utils.Progbar(m, unit_name="access"), []
     print(f"{m:,} pairs, {inputs['symbols'].shape[1]:,} leaves; first the tree is grown and the loop compiled")
     for visit in sorter.model.visits(inputs, chunk=max(1, m // 64), watched=True):
         visited.append(visit.where[0, :, 0, -1].numpy() - inputs["symbols"].shape[1])
         bar.add(len(visited[-1]))
-    right = np.argsort(bits[0, :, :5] @ 2 ** np.arange(4, -1, -1), kind="stable")
-    wrong = int((np.concatenate(visited) != right).sum())
-    print(f"{time.monotonic() - started:.1f} s; {wrong:,} of {m:,} accesses are not those of a stable sort")
+    return np.concatenate(visited)
 
 
 def _table(options):

@@ -28,12 +28,13 @@ ROWS = {"smallest": {"smallest-digital": "digital", "smallest": "hamlib", "small
     task: {task: "LSTM+DHAM", f"{task}-lstm": "LSTM", f"{task}-lstm+a": "LSTM+A"} for task in TABLE1_TASKS
 }
 ROWS["reverse"]["reverse-reinforce"] = "LSTM+HAM with REINFORCE"
-ROWS["sort"]["raw-sort"] = "raw DHAM, no LSTM"
+ROWS["sort"] |= {"sort-digital": "digital raw HAM", "raw-sort": "raw HAM, no LSTM"}
 ROWS |= {task: {task: "raw HAM"} for task in TABLE2_TASKS}
 SEEDS = {
     "smallest-digital": (0, 1, 2, 3, 4),
     "smallest": (0, 1, 2, 3, 4),
     "smallest-2016": (0, 1, 2, 3, 4),
+    "sort-digital": (0, 1, 2),
     "raw-sort": (0, 1, 2),
 }
 SEEDS |= {name: (0, 1, 2) for name in (*TABLE1_TASKS, *TABLE2_TASKS, "reverse-reinforce")}
