@@ -91,8 +91,42 @@ show(draw_tree(n=n, node_labels=labels, title="SEARCH at each inner node: the pr
 # them.
 #
 # Look at the formula once more. With a single layer the query adds the same number, $v \cdot q$, at every node: it
-# pushes all decisions to one side, to the right or to the left. A SEARCH of two layers, which the paper also
-# allows, can let the query say different things to different nodes.
+# pushes all decisions to one side, to the right or to the left. How can one tree then lead to more than one leaf?
+
+# %% [markdown]
+# ## Two queries, one tree, two leaves
+#
+# Take sorted keys, and let each inner node hold one number: the largest key of its **left** half. The query is the key
+# that is wanted. Then a single layer is enough for a search tree: go right if the key is larger,
+#
+# $$s_c = \sigma\big(20 \cdot (q - h_c) - 10\big)$$
+#
+# The push of the query is the same everywhere, but what it pushes against differs from node to node.
+
+# %%
+sorted_keys = [2, 5, 9, 12, 16, 21, 26, 30]
+largest_left = {1: 12, 2: 5, 3: 21, 4: 2, 5: 9, 6: 16, 7: 26}
+
+
+def look_up(key):
+    """The path of a query through a tree that is written by hand."""
+    path = [1]
+    while path[-1] < 8:
+        path.append(2 * path[-1] + int(sigmoid(20 * (key - largest_left[path[-1]]) - 10) > 0.5))
+    return path
+
+
+# %%
+in_nodes = [""] + [f"> {largest_left[c]}?" for c in range(1, 8)] + sorted_keys
+frames = [dict(n=8, path=look_up(key), node_labels=in_nodes, title=f"query {key}") for key in (9, 26)]
+show(draw_frames(frames))
+
+# %% [markdown]
+# **What to notice.** One tree, two queries, two leaves. A node asks its question, the query answers it. With an LSTM the
+# query is 32 numbers and the question is learned; in chapter 6 such a memory learns to search by itself. A SEARCH of two
+# layers, which the paper also allows, can ask more than *larger or not*.
+#
+# Back to the random tree.
 
 # %% [markdown]
 # ## Hard: which leaf do we reach?
@@ -185,8 +219,11 @@ show(figure, words + f"The pairs are almost equal; their mean difference is {abs
 # %% [markdown]
 # **What to notice.** One set of weights, two ways to walk it. *Soft* carries all walks along and is
 # differentiable, so ordinary back-propagation trains it, but it visits every node: Θ(n). *Hard* takes one walk and
-# costs Θ(log n). In training, the paper's HAM samples walks and learns by REINFORCE (chapter 8); its DHAM is soft
-# (chapter 3).
+# costs Θ(log n).
+#
+# The paper has a name for each. **HAM**, *Hierarchical Attentive Memory*, is hard: in training it samples walks and
+# learns by REINFORCE (chapter 8). **DHAM**, *differentiable* HAM, is soft (chapter 3). Where nobody but the task itself
+# asks, without an LSTM, either is called **raw HAM** here; its class is `RawHAM`.
 
 # %% [markdown]
 # ## Read: what comes back?

@@ -72,7 +72,7 @@ def test_table_1():
     ]  # never down to 0
     figure = draw_tasks(TABLE_1, "title")
     axes, scale = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["62", "–", "0", "0.01"] and "%" in scale.get_ylabel()
+    assert [text.get_text() for text in axes.texts] == ["62", "–", "0", "0.01\n0–60"] and "%" in scale.get_ylabel()
     assert [label.get_text() for label in axes.get_yticklabels()] == ["LSTM", "LSTM+DHAM, hard"]
 
 

@@ -128,12 +128,12 @@ def draw_frames(frames, *, unit=VALUE):
         raise ValueError("frames: got none; expected at least one dict of arguments of draw_tree")
     checked = [check_tree(*(frame.get(name) for name in ("nodes", "n", "path", "p"))) for frame in frames]
     leaves = max(n for n, *_ in checked)
-    rows = -(-len(frames) // max(1, 32 // leaves))  # no more in a row than can be read
-    columns = -(-len(frames) // rows)
     is_vector = any(nodes is not None and nodes.shape[1] > 1 for _, nodes, *_ in checked)
+    rows = -(-len(frames) // max(1, (16 if is_vector else 32) // leaves))  # no more in a row than can be read
+    columns = -(-len(frames) // rows)
     colors = _colors(np.concatenate([[0.0], *(nodes[1:].ravel() for _, nodes, *_ in checked if nodes is not None)]))
     levels = leaves.bit_length() + any(p is not None for *_, p in checked)
-    size = (min(13, columns * (1.6 + 0.25 * leaves) + is_vector), rows * (1.1 + 0.62 * levels))
+    size = (min(13, columns * (1.6 + 0.25 * leaves) + is_vector), rows * (1.1 + (0.85 if is_vector else 0.62) * levels))
     figure = plt.figure(figsize=size, layout="constrained", facecolor="white")
     axes, words = figure.subplots(rows, columns, squeeze=False).ravel(), []
     for count, (ax, frame) in enumerate(zip(axes, frames, strict=False), start=1):

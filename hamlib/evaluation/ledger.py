@@ -10,6 +10,7 @@ import math
 import statistics
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -180,7 +181,7 @@ def tasks_rows(tasks, n):
             if n in figures:
                 middle, low, high = figures[n]
                 rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
-    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM with REINFORCE", "raw DHAM", "raw HAM"]
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM with REINFORCE", "raw HAM"]
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
 
 
@@ -256,6 +257,8 @@ def draw_table(rows, title=""):
 def draw_tasks(rows, title=""):
     """Draw Table 1 or 2 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
 
+    The scale is logarithmic above 0.05%, so that 0.08 and 2.48 differ; under a median stands the range over the seeds.
+
     Args:
         rows: as `tasks_rows` returns them.
         title: what stands above.
@@ -265,14 +268,19 @@ def draw_tasks(rows, title=""):
     """
     columns = list({key: None for _, figures in rows for key in figures})
     wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
-    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(2, len(rows)))
+    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(3, len(rows)))
     figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
-    image = axes.imshow(wrong, cmap="cividis_r", vmin=0, vmax=100, aspect="auto")
+    norm = mpl.colors.SymLogNorm(linthresh=0.05, linscale=0.3, vmin=0, vmax=100)
+    image = axes.imshow(wrong, cmap="cividis_r", norm=norm, aspect="auto")
     for (row, column), value in np.ndenumerate(wrong):
-        text = "–" if np.isnan(value) else _two_decimals(value, math.ceil)
-        axes.text(column, row, text, ha="center", va="center", color="white" if value > 50 else "black", fontsize=9)
+        text = _cell(rows[row][1].get(columns[column]), math.ceil).replace(" (", "\n").removesuffix(")")
+        color = "white" if norm(np.nan_to_num(value)) > 0.5 else "black"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8, linespacing=0.95)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), [label for label, _ in rows])
     axes.set_title(title, fontsize=10)
-    figure.colorbar(image).set_label("wrong sequences (%)", fontsize=8)  # at 10 it is longer than two rows are high
+    bar = figure.colorbar(image)
+    bar.set_ticks([0, 0.1, 1, 10, 100], labels=["0", "0.1", "1", "10", "100"])
+    bar.ax.minorticks_off()
+    bar.set_label("wrong sequences (%)", fontsize=8)  # at 10 it is longer than two rows are high
     return figure
