@@ -118,7 +118,10 @@ def build(wanted=(), root=ROOT, everything=False, report=print):
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         temporary = path.with_name(f".{name}.ipynb.tmp")
-        temporary.write_text(text, encoding="utf-8")
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before it has its name
         os.replace(temporary, path)
         written.append(name)
         report(f"{name}: written")

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from hamlib import evaluation, pretrained, training
 from hamlib.memory import ATTENTIONS
-from hamlib.models import check_fits
+from hamlib.models import check_fits, load_weights, weights_hash
 from hamlib.proof import Proof, examine, extract, places
 from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
@@ -203,7 +203,7 @@ def _evaluate(options):
         if recipe.task != task.name:
             raise ValueError(f"run: {options.folder} trained {recipe.task}, not {task.name}")
         model = training.build(recipe)
-        pretrained.load_weights(model, options.folder / "best.weights.h5")
+        load_weights(model, options.folder / "best.weights.h5")
     else:
         model = pretrained.load_pretrained(task.name).model
     results = []
@@ -312,7 +312,7 @@ def _ledger(options):
                 entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
             print(json.dumps(entry), flush=True)
             curve = training.read_log(folder)["val_wrong"].round(4).tolist()
-            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=pretrained.weights_hash(model))
+            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=weights_hash(model))
             evaluation.write_ledger(task.name, row, entry | measured)
             if not seed and not name.endswith("-2016"):
                 card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))

@@ -5,7 +5,6 @@
 
 import bisect
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 
@@ -13,44 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_attention
-from hamlib.models import Online
+from hamlib.models import Online, load_weights, save_weights, weights_hash, write_whole
 from hamlib.recipes import Recipe
 from hamlib.tasks import STRUCTURES, Structure, get_task
 from hamlib.tasks.base import numbers
-from hamlib.training import build, write_whole
+from hamlib.training import build
 
 FOLDER = Path(__file__).parent / "pretrained"
-
-
-def weights_hash(model):
-    """Return the SHA-256 of a model's trainable weights, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    for weight in model.trainable_variables:
-        digest.update(np.asarray(weight).tobytes())
-    return digest.hexdigest()
-
-
-def load_weights(model, path):
-    """Load a ``.weights.h5`` file into a model of the same shape.
-
-    Args:
-        model: the model that gets the weights.
-        path: of the file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no weight file, is truncated, or belongs to another model.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"weights: there is no file {path}")
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"weights: got {path.name}; expected a file whose name ends in .weights.h5")
-    try:
-        model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"weights: {path} is damaged, no weight file, or of another model ({reason})") from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +60,8 @@ class Pretrained:
             ValueError: the task is no data structure, n is no power of two, or its tree does not fit.
         """
         if not isinstance(self.task, Structure):
-            raise ValueError(f"task: {self.task.name} has no operations; expected one of {', '.join(kind.name for kind in STRUCTURES)}")
+            known = ", ".join(kind.name for kind in STRUCTURES)
+            raise ValueError(f"task: {self.task.name} has no operations; expected one of {known}")
         return LiveStructure(self.model, self.task, n)
 
 
@@ -165,8 +134,7 @@ def ship(name, weights, card):
     """
     model = build(Recipe.from_json(card["recipe"]))
     load_weights(model, weights)
-    shipped = FOLDER / f"{name}.weights.h5"
-    write_whole(shipped, model.save_weights)
+    save_weights(model, FOLDER / f"{name}.weights.h5")
     card = card | {"sha256": weights_hash(model)}
     write_whole(FOLDER / f"{name}.json", lambda path: path.write_text(json.dumps(card, indent=1) + "\n"))
 

@@ -7,7 +7,8 @@ import pytest
 from hamlib import pretrained
 from hamlib.evaluation import TESTS, Rate, read_ledger, wrong_rate
 from hamlib.memory import spell_out
-from hamlib.pretrained import load_pretrained, load_weights, names
+from hamlib.models import save_weights, weights_hash
+from hamlib.pretrained import load_pretrained, names
 from hamlib.recipes import RECIPES, Recipe
 from hamlib.training import build
 
@@ -80,7 +81,7 @@ def test_the_card_is_complete(smallest):
     card = smallest.card
     assert Recipe.from_json(card["recipe"]) == RECIPES["smallest"]
     assert {"task", "command", "seed", "steps", "minutes", "machine", "best_validation_error", "sha256"} <= set(card)
-    assert card["sha256"] == pretrained.weights_hash(smallest.model)
+    assert card["sha256"] == weights_hash(smallest.model)
 
 
 @pytest.mark.parametrize("name", names())
@@ -117,26 +118,10 @@ def test_the_models_without_a_tree_learn_at_the_best_rate_tried():
         assert errors[RECIPES[name].learning_rate[0]] == min(errors.values())
 
 
-def test_weights_that_are_no_weights(tmp_path):
-    model = build(RECIPES["smallest"])
-    with pytest.raises(FileNotFoundError, match="weights: there is no file"):
-        load_weights(model, tmp_path / "none.weights.h5")
-    (tmp_path / "text.weights.h5").write_text("not a weight file")
-    shipped = pretrained.FOLDER / "smallest.weights.h5"
-    (tmp_path / "half.weights.h5").write_bytes(shipped.read_bytes()[: shipped.stat().st_size // 2])
-    build(RECIPES["smallest-2016"]).save_weights(tmp_path / "other.weights.h5")
-    for name in ("text", "half", "other"):
-        with pytest.raises(ValueError, match=f"weights: .*{name}.* is damaged, no weight file, or of another model"):
-            load_weights(model, tmp_path / f"{name}.weights.h5")
-    (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(ValueError, match="whose name ends in .weights.h5"):
-        load_weights(model, tmp_path / "card.json")
-
-
 def test_weights_that_are_not_those_of_the_card(tmp_path, monkeypatch):
     shutil.copytree(pretrained.FOLDER, tmp_path / "copy")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "copy")
-    build(RECIPES["smallest"]).save_weights(tmp_path / "copy/smallest.weights.h5")
+    save_weights(build(RECIPES["smallest"]), tmp_path / "copy/smallest.weights.h5")
     with pytest.raises(ValueError, match="does not hold the weights that its card describes"):
         load_pretrained("smallest")
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import PRESETS
+from hamlib.models import load_weights, locked
 from hamlib.recipes import RATES, RECIPES, Recipe, Stage, get_recipe, grow
 from hamlib.tasks import get_task
 from hamlib.training import (
@@ -25,7 +26,6 @@ from hamlib.training import (
     train,
     try_rates,
     tune,
-    write_whole,
 )
 from hamlib.training.tuning import SPACE
 
@@ -307,6 +307,26 @@ def test_a_folder_with_another_run_is_refused(unbroken, tmp_path):
         open_run(tmp_path, SHORT, 0)
 
 
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
+    class Wreck(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.set_weights([np.full_like(w, np.nan) for w in self.model.get_weights()])
+
+    with pytest.raises(ValueError, match="loss: got nan in epoch 2; .* the best weights are kept"):
+        train(SHORT, tmp_path, seed=0, verbose=0, callbacks=[Wreck()])
+    model = build(SHORT)
+    load_weights(model, tmp_path / "best.weights.h5")
+    assert np.isfinite(model.get_weights()[0]).all() and history(tmp_path)["epoch"] == [0]
+    _, run = train(SHORT, tmp_path, seed=0, verbose=0)  # it goes on from the last good state
+    assert int(run.epoch) == 3 and np.isfinite(history(tmp_path)["loss"]).all()
+
+
+def test_two_runs_in_one_folder(tmp_path):
+    with locked(tmp_path / "run"), pytest.raises(ValueError, match="is in use by another process"):
+        train(SHORT, tmp_path / "run", verbose=0)
+
+
 def test_checkpoints_that_are_all_damaged_are_no_fresh_start(tmp_path):
     train(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path, verbose=0)
     for data in (tmp_path / "checkpoints").glob("*.data-*"):
@@ -420,19 +440,6 @@ def test_a_preset_that_changes_does_not_change_a_run(tmp_path, monkeypatch):
     assert read_run(tmp_path) == SHORT and SHORT.memory["join"] == "new"
     with pytest.raises(ValueError, match="holds another run .*memory is .*'new'.* there and .*'copy'.* here"):
         open_run(tmp_path, dataclasses.replace(SHORT, memory="book"), 0)
-
-
-def test_writing_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "card.json"
-    path.write_text("old")
-
-    def fails(target):
-        target.write_text("ne")
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_whole(path, fails)
-    assert path.read_text() == "old"
 
 
 def test_unknown_recipe():

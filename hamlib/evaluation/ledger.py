@@ -16,9 +16,8 @@ import numpy as np
 
 from hamlib.evaluation.rates import Rate, wrong_rate
 from hamlib.memory import ATTENTIONS
-from hamlib.models import EncoderDecoder
+from hamlib.models import EncoderDecoder, locked, write_whole
 from hamlib.tasks import TASKS
-from hamlib.training import write_whole
 
 LEDGER = Path(__file__).parents[1] / "pretrained" / "ledger.json"
 TABLE1_TASKS = ("reverse", "search", "merge", "sort", "add")  # the tasks of Table 1
@@ -106,12 +105,16 @@ def write_ledger(task, row, entry):
         row: ``{"label", "recipe", "train", "measure"}``: what the seeds of a row share.
         entry: ``{"seed", "soft", "hard", "curve", ...}``; the curve is the validation error after each epoch.
     """
-    tasks = read_ledger()["tasks"] if LEDGER.exists() else {}
-    rows = {known["recipe"]: known for known in tasks.get(task, {}).get("measured", [])}
-    seeds = {known["seed"]: known for known in rows.get(row["recipe"], {}).get("seeds", [])} | {entry["seed"]: entry}
-    rows[row["recipe"]] = row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
-    tasks[task] = {"published": PUBLISHED[task], "measured": [rows[name] for name in ROWS[task] if name in rows]}
-    write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
+    with locked(LEDGER, wait=60):
+        read_ledger.cache_clear()  # another process may have written since
+        tasks = read_ledger()["tasks"] if LEDGER.exists() else {}
+        rows = {known["recipe"]: known for known in tasks.get(task, {}).get("measured", [])}
+        seeds = {known["seed"]: known for known in rows.get(row["recipe"], {}).get("seeds", [])} | {
+            entry["seed"]: entry
+        }
+        rows[row["recipe"]] = row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
+        tasks[task] = {"published": PUBLISHED[task], "measured": [rows[name] for name in ROWS[task] if name in rows]}
+        write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
     read_ledger.cache_clear()
 
 
@@ -181,7 +184,7 @@ def tasks_rows(tasks, n):
             if n in figures:
                 middle, low, high = figures[n]
                 rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
-    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM with REINFORCE", "raw HAM"]
+    order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM with REINFORCE", "raw HAM", "digital raw HAM"]
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
 
 

@@ -5,6 +5,7 @@ from hamlib.models.baselines import EncoderDecoder
 from hamlib.models.engine import Online
 from hamlib.models.networks import HAM, RawHAM
 from hamlib.models.policy_gradient import PolicyGradient, Reinforce, rollout
+from hamlib.models.weights import load_weights, locked, save_weights, weights_hash, write_whole
 
 __all__ = [
     "HAM",
@@ -17,4 +18,9 @@ __all__ = [
     "rollout",
     "Answering",
     "Visit",
+    "load_weights",
+    "locked",
+    "save_weights",
+    "weights_hash",
+    "write_whole",
 ]

@@ -1,10 +1,12 @@
 """How a trained model answers: compiled loops that belong to the model, of few shapes, over any number of symbols."""
 
+import contextlib
 import math
-import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import psutil
 import tensorflow as tf
 
 from hamlib.memory import check_attention, check_power_of_two
@@ -13,7 +15,17 @@ from hamlib.models.access import repeat
 NODES_AT_ONCE = 2**18  # of all trees of a slice: what fits the caches of a laptop
 BATCHES = (1, 16, 256)  # how many inputs a slice holds: a batch is filled up to one of them, or cut into several
 LONGEST = 256  # output symbols in one loop; fewer, but for a single one, are filled up
+CONTAINER_LIMITS = "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"  # of Linux, new and old
 SMALL = 256  # leaves: hard, all trees up to this size go through one compiled loop
+
+
+def memory_limit():
+    """Return how many bytes this process may have: of the machine, or of its container where that has less."""
+    limits = [psutil.virtual_memory().total]
+    for file in CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # not Linux, or "max"
+            limits.append(int(Path(file).read_text()))
+    return min(limits)
 
 
 def check_fits(n, batch, node_width):
@@ -25,7 +37,7 @@ def check_fits(n, batch, node_width):
         node_width: d.
     """
     needed = 4 * batch * 2 * n * node_width * 4
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    there = memory_limit()
     if needed > there:
         raise ValueError(
             f"n: got {n:,} leaves, which need about {needed / 1e9:,.0f} GB; there are {there / 1e9:,.0f} GB"

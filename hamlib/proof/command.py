@@ -7,11 +7,12 @@ from pathlib import Path
 
 import keras
 
-from hamlib.pretrained import load_pretrained, load_weights
+from hamlib.models import load_weights, write_whole
+from hamlib.pretrained import load_pretrained
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.theorem import Undecided, examine
 from hamlib.tasks import get_task
-from hamlib.training import build, read_run, write_whole
+from hamlib.training import build, read_run
 
 
 def add_options(parser):

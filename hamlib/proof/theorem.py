@@ -1,14 +1,13 @@
 """`prove`: a memory is right for every input, of every length, or here is one that it answers wrongly."""
 
 import dataclasses
-import hashlib
 import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 
-from hamlib.models import RawHAM
+from hamlib.models import RawHAM, weights_hash
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
@@ -140,15 +139,7 @@ def examine(model, task, progress=None):
             return example
         raise Undecided(f"{reason}; no counterexample was found either") from reason
     found = prove(extract(model, operations=operations_of(task), progress=progress), task, model)
-    return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=hash_of(model))
-
-
-def hash_of(model):
-    """Return the SHA-256 of a model's trainable weights, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    for weight in model.trainable_variables:
-        digest.update(np.asarray(weight).tobytes())
-    return digest.hexdigest()
+    return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=weights_hash(model))
 
 
 def read_proof(path, model):
@@ -170,8 +161,10 @@ def read_proof(path, model):
     except (ValueError, TypeError) as error:
         raise ValueError(f"proof: {path} is damaged or no proof ({error})") from error
     check_digital(model)
-    if proof.sha256 != hash_of(model):
-        raise ValueError(f"proof: {path} is of other weights: SHA-256 {proof.sha256[:12]}…, not {hash_of(model)[:12]}…")
+    if proof.sha256 != weights_hash(model):
+        raise ValueError(
+            f"proof: {path} is of other weights: SHA-256 {proof.sha256[:12]}…, not {weights_hash(model)[:12]}…"
+        )
     return proof
 
 

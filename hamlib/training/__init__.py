@@ -6,7 +6,7 @@ examples are a pure function of the step, so a run that was stopped goes on as i
 """
 
 from hamlib.training.fitting import build, compile_model, stream, train
-from hamlib.training.runs import open_run, read_log, read_run, write_whole
+from hamlib.training.runs import open_run, read_log, read_run
 from hamlib.training.tuning import try_rates, tune
 
 __all__ = [
@@ -19,5 +19,4 @@ __all__ = [
     "train",
     "try_rates",
     "tune",
-    "write_whole",
 ]

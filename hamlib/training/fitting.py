@@ -5,14 +5,15 @@ import warnings
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import TreeMemory
-from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce
+from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
-from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run, write_whole
+from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run
 
 
 def build(recipe):
@@ -108,6 +109,17 @@ class Curriculum(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class OnlyNumbers(keras.callbacks.Callback):
+    """Stops a run whose loss is no number any more, before anything of it is saved."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not np.isfinite(logs["loss"]):
+            raise ValueError(
+                f"loss: got {logs['loss']} in epoch {epoch + 1}; a smaller learning_rate or clip may keep it a number. "
+                "The last good state and the best weights are kept"
+            )
+
+
 class FallingNoise(keras.callbacks.Callback):
     """Lets the noise fall to zero over the first half of a run: digital values early, fine print late.
 
@@ -170,12 +182,17 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         ``(model, checkpoints)``: the model with its best weights, and the run's `Checkpoints`.
 
     Raises:
-        ValueError: the folder holds another run, a bad seed, or the run to start from has another model.
+        ValueError: the folder holds another run, or is in use; a bad seed; the run to start from has another model;
+            or the loss is no number any more.
         OSError: the folder cannot be written, or that of the run to start from is none.
     """
-    task = get_task(recipe.task)
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
-    folder = open_run(folder, recipe, seed)
+    with locked(folder):
+        return _train(recipe, open_run(folder, recipe, seed), seed, verbose, jit_compile, callbacks)
+
+
+def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
+    task = get_task(recipe.task)
     before = None
     if isinstance(recipe.start, Recipe):
         begun, before = train(recipe.start, folder / "start", seed, verbose, jit_compile)
@@ -201,6 +218,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds))
 
     watching = [
+        OnlyNumbers(),
         curriculum,
         *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
         checkpoints,
@@ -229,7 +247,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
                 callbacks=watching,
             )
         compiled[lesson], compiled[whole] = model.train_function, model.test_function
-    answering.load_weights(checkpoints.best_weights)
+    load_weights(answering, checkpoints.best_weights)
     return answering, checkpoints
 
 
@@ -242,5 +260,5 @@ def _best_of(recipe, copy):
     if not copy.exists():
         write_whole(copy, lambda path: shutil.copyfile(Path(recipe.start) / "best.weights.h5", path))
     model = build(recipe)
-    model.load_weights(copy)
+    load_weights(model, copy)
     return model

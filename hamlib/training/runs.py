@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib.models import PolicyGradient
+from hamlib.models import PolicyGradient, save_weights, write_whole
 from hamlib.recipes import Recipe
 
 
@@ -74,7 +73,7 @@ class Checkpoints(keras.callbacks.Callback):
         if reached > self.best_reached or logs["val_wrong"] <= self.best_error:
             self.best_reached.assign(reached)
             self.best_error.assign(logs["val_wrong"])
-            write_whole(self.best_weights, self.answering.save_weights)
+            save_weights(self.answering, self.best_weights)
         self.epoch.assign(epoch + 1)
         self.seconds.assign_add(time.monotonic() - self.started)
         self.manager.save(epoch + 1)
@@ -89,14 +88,6 @@ def _is_whole(path):
     except (tf.errors.OpError, IndexError, ValueError):
         return False
     return True
-
-
-def write_whole(path, write):
-    """Call ``write`` on a temporary name, then rename it to ``path``: the file is there whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".writing-{path.name}")
-    write(temporary)
-    os.replace(temporary, path)
 
 
 def open_run(folder, recipe, seed):

@@ -4,11 +4,12 @@ import dataclasses
 import math
 from pathlib import Path
 
+from hamlib.models import locked
 from hamlib.recipes import RATES
 from hamlib.tasks import stream_seed
 from hamlib.training.fitting import train
 
-# What a search at random draws from (Sec. 4.1): a range, log-uniform, or a choice.
+# What a search at random samples (Sec. 4.1): a range, log-uniform, or a choice.
 SPACE = {"learning_rate": (0.001, 0.01), "clip": [0.1, 1.0, 5.0]}
 
 
@@ -31,7 +32,7 @@ def try_rates(recipe, folder, seed=0, callbacks=()):
 
 
 def suggest(recipe, trial):
-    """Return ``recipe`` with fields drawn from `SPACE`; the learning rate still falls as far as the recipe's.
+    """Return ``recipe`` with fields sampled from `SPACE`; the learning rate still falls as far as the recipe's.
 
     Args:
         recipe: a `Recipe`.
@@ -46,17 +47,17 @@ def tune(recipe, folder, trials, seed=0, callbacks=()):
     """Search hyper-parameters at random, as the paper does (Sec. 4.1), or go on with the search that is there.
 
     Args:
-        recipe: the `Recipe` whose fields in `SPACE` are drawn anew for each trial.
+        recipe: the `Recipe` whose fields in `SPACE` are sampled anew for each trial.
         folder: the search's home: ``trials.db``, Optuna's, and the folder of each trial's run.
         trials: how many runs there shall be in all.
-        seed: of all runs, and of what is drawn.
+        seed: of all runs, and of what is sampled.
         callbacks: more Keras callbacks, of each run.
 
     Returns:
         Optuna's ``Study``; its trials have the best validation error of their run as ``value``.
 
     Raises:
-        ValueError: ``trials`` is not a positive integer, or a bad seed.
+        ValueError: ``trials`` is not a positive integer, a bad seed, or another process searches in the folder.
         OSError: the folder cannot be written.
     """
     import optuna  # only a search needs it
@@ -78,7 +79,8 @@ def tune(recipe, folder, trials, seed=0, callbacks=()):
     def done():
         return study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
 
-    while len(done()) < trials:  # a trial that was stopped is drawn again, the same, and goes on in its folder
-        study.sampler = optuna.samplers.RandomSampler(seed=seed + len(done()))
-        study.optimize(run, n_trials=1)
+    with locked(folder / "trials"):
+        while len(done()) < trials:  # a trial that was stopped is sampled again, the same, and goes on in its folder
+            study.sampler = optuna.samplers.RandomSampler(seed=seed + len(done()))
+            study.optimize(run, n_trials=1)
     return study
