@@ -1,10 +1,10 @@
 """A training step beside the matrix products it contains and eager mode; one with REINFORCE, in trees of any size; a
-hard access beside flat soft attention; answers through the public way; and how long a task takes to learn with soft
-attention, with REINFORCE, and both.
+hard access beside flat soft attention; answers through the public way; a sort by tables; and how long a task takes to
+learn with soft attention, with REINFORCE, and both.
 
-``python -m benchmarks`` measures the first four, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``
-or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved rounds of one
-run, but for learning; quote the ratios, since a machine's speed drifts.
+``python -m benchmarks`` measures the first five, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``,
+``machine`` or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved
+rounds of one run, but for learning; quote the ratios, since a machine's speed drifts.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ import tensorflow as tf
 from benchmarks import recipes
 from hamlib.models import PolicyGradient
 from hamlib.pretrained import load_pretrained
+from hamlib.proof import extract, places
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 from hamlib.training import build, compile_model, stream, train
@@ -265,8 +266,33 @@ def compare_answers():
         print(f"stack, n = {n:>6,}: push or pop {times[-1]:5,.0f} µs, {times[-1] / times[0]:4.2f}x", flush=True)
 
 
+def compare_machine(m):
+    """Print one line: m random pairs sorted by the memory's tables, by its network, and by NumPy's stable sort."""
+    sorter = load_pretrained("sort-digital")
+    machine, bits = extract(sorter.model).merged(), np.random.default_rng(0).integers(0, 2, (1, m, 10))
+    keys, numbers = (bits[0, :, :width] @ 2 ** np.arange(width - 1, -1, -1) for width in (5, 10))
+    inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
+
+    def network():
+        return np.concatenate([visit.where[0, :, 0, -1] for visit in sorter.model.visits(inputs, watched=True)]) - m
+
+    def tables():
+        return places(machine, machine.leaf[numbers], m)
+
+    assert (network() == tables()).all() and (tables() == np.argsort(keys, kind="stable")).all()
+    started = time.perf_counter()
+    network()
+    engine = time.perf_counter() - started
+    by_tables, by_numpy = (us / 1e6 for us in median_times([tables, lambda: np.sort(keys, kind="stable")], 1))
+    print(
+        f"{m:>9,} pairs: tables {by_tables:7.3f} s | network {engine:7.2f} s, {engine / by_tables:5.1f}x"
+        f" | numpy {by_numpy:8.4f} s, 1/{by_tables / by_numpy:.0f}; the same {m:,} accesses",
+        flush=True,
+    )
+
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["step", "reinforce", "access", "answer"]
+    wanted = sys.argv[1:] or ["step", "reinforce", "access", "answer", "machine"]
     if "step" in wanted:
         for recipe in ("smallest-2016", "smallest"):
             for size in (8, 16, 32, 64, 128, 256, 512, 1024):
@@ -280,6 +306,9 @@ if __name__ == "__main__":
             compare_access(load_pretrained("raw-sort").model, 2**level)
     if "answer" in wanted:
         compare_answers()
+    if "machine" in wanted:
+        for level in (12, 16, 20):
+            compare_machine(2**level)
     for task in LEARN:
         if f"learn-{task}" in wanted:
             compare_learning(task)

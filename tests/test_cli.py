@@ -117,6 +117,7 @@ def test_ctrl_c_says_how_to_go_on(short, tmp_path, monkeypatch, capsys):
         (["evaluate", "smallest", "--attention", "mild"], "attention: unknown 'mild'; known: soft, hard"),
         (["evaluate", "smallest", "--run", "nowhere"], "folder: nowhere holds no run"),
         (["evaluate", "smallest", "--n", "8", "--lengths", "0", "8"], "lengths: got"),
+        (["sort", "3", "--machine"], "machine: got numbers; expected --random M"),
         (["sort", "3", "32"], "numbers: got 32; expected 0 to 31"),
         (["sort", "--random", "0"], "random: got 0; expected at least one pair"),
         (["sort", "--random", "99999999999"], "leaves, which need about"),
@@ -164,8 +165,9 @@ def test_sort_shows_the_leaves_it_visits(capsys):
     assert "LRR -> leaf   3" in lines[2]
 
 
-def test_sort_of_many_random_pairs(capsys):
-    assert main(["sort", "--random", "3000"]) == 0
+@pytest.mark.parametrize("how", [[], ["--machine"]])
+def test_sort_of_many_random_pairs(capsys, how):
+    assert main(["sort", "--random", "3000", *how]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("3,000 pairs, 4,096 leaves")
     assert lines[-1].endswith("; 0 of 3,000 accesses are not those of a stable sort")

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from test_evaluation import oracle, smallest
 
@@ -117,7 +119,18 @@ def test_writing_a_ledger(tmp_path, monkeypatch):
         assert published[1][8] == (99.7, 99.7, 99.7)
         assert soft == ("oracle, soft", {2: (80, 50, 100), 4: (80, 50, 100)}) and hard[0] == "oracle, hard"
         assert hard[1][8] == pytest.approx((80, 40, 100))
-        with pytest.raises(ValueError, match="task: the ledger has no 'sort'; it has: smallest"):
-            ledger_rows("sort")
+        for k, proof in ((1, {"states": 3}), (2, {"symbols": [[0]]})):
+            write_ledger("smallest", row, dict(measured["seeds"][k], proof=proof))
+        assert [label for label, _ in ledger_rows("smallest")[1:]] == [
+            "oracle, soft",
+            "oracle, hard, proved for every n: 1 of 2 seeds",
+        ]
+        other = json.loads(ledger.LEDGER.read_text())  # written by another process, after this one has read it
+        other["tasks"]["sort"] = {"published": [], "measured": []}
+        ledger.LEDGER.write_text(json.dumps(other))
+        write_ledger("smallest", row, entry)
+        assert set(read_ledger()["tasks"]) == {"smallest", "sort"}
+        with pytest.raises(ValueError, match="task: the ledger has no 'merge'; it has: smallest, sort"):
+            ledger_rows("merge")
     finally:
         read_ledger.cache_clear()

@@ -252,9 +252,10 @@ def test_extracted_tables_equal_the_network(seed):
         assert tables.access(tables.grow(leaves)) == int(visit.where[0, 0, 0, -1]) - 16
 
 
-def test_the_shipped_proof_holds_again(tmp_path):
-    """From the weights of `smallest-digital` the proof comes out once more; its file is of these weights alone."""
-    shipped = load_pretrained("smallest-digital")
+@pytest.mark.parametrize("name", ["smallest-digital", "sort-digital"])
+def test_the_shipped_proof_holds_again(tmp_path, name):
+    """From the shipped weights the proof comes out once more; its file is of these weights alone."""
+    shipped = load_pretrained(name)
     found = examine(shipped.model, shipped.task)
     assert isinstance(found, Proof) and found.checked > 10_000
     assert found.sha256 == shipped.card["proof"]["sha256"] == shipped.card["sha256"]
@@ -273,6 +274,21 @@ def test_the_shipped_proof_holds_again(tmp_path):
         read_proof(tmp_path / "proof.json", shipped.model)
     with pytest.raises(FileNotFoundError, match="proof: there is no file"):
         read_proof(tmp_path / "no.json", shipped.model)
+
+
+def test_the_tables_that_ship_sort_as_their_network_does():
+    """Access by access, where keys are equal, sorted, reversed, one is different; and as a stable sort does."""
+    sorter, rng = load_pretrained("sort-digital"), np.random.default_rng(0)
+    machine, n = extract(sorter.model).merged(), 256
+    some = rng.integers(0, 32, n)
+    last = np.where(np.arange(n) == n - 1, 6, 7)
+    for keys in (some, np.sort(some), np.sort(some)[::-1], np.full(n, 31), last, last[::-1]):
+        numbers = 32 * keys + rng.integers(0, 32, n)
+        bits = (numbers[None, :, None] >> np.arange(9, -1, -1)) & 1
+        (visit,) = sorter.model.visits(sorter.task.inputs(*sorter.task.check_inputs(bits)), watched=True)
+        order = places(machine, machine.leaf[numbers], n)
+        np.testing.assert_array_equal(order, visit.where[0, :, 0, -1] - n)
+        np.testing.assert_array_equal(order, np.argsort(keys, kind="stable"))
 
 
 @pytest.mark.parametrize(

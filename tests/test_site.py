@@ -132,15 +132,17 @@ def test_the_tables_are_those_of_the_shipped_weights(tmp_path):
 
 
 def test_the_tables_choose_as_argmin_does_whatever_is_taken_out():
-    """The keys that are left, in any tree with any leaves empty: SEARCH ends at the first of the smallest."""
+    """The keys that are left, in any tree with any leaves taken and the last empty: SEARCH ends at the smallest."""
     tables = json.loads(machine.PATH.read_text())
     states, rng = len(tables["right"]), np.random.default_rng(0)
     join = np.repeat(tables["join"][::2], tables["join"][1::2]).reshape(states, states)
     for _ in range(500):
         n = 2 ** rng.integers(1, 7)
         keys = np.where(rng.random(n) < rng.random(), 32, rng.integers(0, rng.choice([2, 4, 32]), n))
-        keys[rng.integers(n)] = rng.integers(32)  # not all of them
-        tree = np.concatenate([np.zeros(n, int), np.append(tables["leaf"], tables["empty"])[keys]])
+        keys[rng.integers(n) :] = 33
+        keys[0] = rng.integers(32)  # not all of them
+        states_of = [*tables["leaf"], tables["taken"], tables["empty"]]
+        tree = np.concatenate([np.zeros(n, int), np.array(states_of)[keys]])
         for row in range(n - 1, 0, -1):
             tree[row] = join[tree[2 * row], tree[2 * row + 1]]
         row = 1

@@ -1,9 +1,10 @@
 // Runs the tables of the proved memory (machine.json, made by book/machine.py) on keys that a reader types. JOIN and
-// SEARCH are looked up, nothing else decides; hamPlayer (hamlib/drawing/player.js) shows the walk.
+// SEARCH are looked up, WRITE puts the same in each leaf that was taken, nothing else decides; hamPlayer
+// (hamlib/drawing/player.js) shows the walk.
 (() => {
   const MOST = 64;
 
-  // The frames of one run: ask for the smallest, take it out, ask again. Also the keys in the order in which they came.
+  // The frames of one run, and the keys in the order in which they came.
   const run = (machine, keys) => {
     const n = Math.max(2, 2 ** Math.ceil(Math.log2(keys.length))), states = machine.right.length;
     const join = [];
@@ -28,7 +29,7 @@
       [labels, nodes] = [[...left], winners];
       sorted.push(left[leaf]);
       left[leaf] = "";
-      tree[row] = machine.empty;
+      tree[row] = machine.taken;
       for (let above = row >> 1; above; above >>= 1) joined(above);
     }
     return [sorted, { n, name: "key", frames, autoplay: true }];
