@@ -55,24 +55,24 @@ def arrow(ax, start, end, words, at, color="#222222", bend=0.0):
     """An arrow from start to end, and words beside it."""
     style = dict(arrowstyle="-|>", color=color, lw=1.8, connectionstyle=f"arc3,rad={bend}")
     ax.annotate("", end, start, arrowprops=style)
-    ax.text(*at, words, ha="center", va="center", fontsize=9, color=color)
+    ax.text(*at, words, ha="center", va="center", fontsize=9)
 
 
 # %%
 figure, ax = plt.subplots(figsize=(9, 5), layout="constrained", facecolor="white")
-draw_tree(n=8, path=path_to(5, 8), node_labels=[" "] * 16, ax=ax)
+draw_tree(n=8, path=path_to(7, 8), node_labels=[" "] * 16, ax=ax)
 ax.set(xlim=(-1.6, 13.5), ylim=(-1.6, 4.2), xticks=[], yticks=[], xlabel="", ylabel="")
 ax.text(11, 1.6, "LSTM", ha="center", va="center", fontsize=13, bbox=BOX)
 arrow(ax, (10.2, 2.0), (4.1, 3.1), "1. the state asks:\nSEARCH, left or right?", (7.6, 3.35), ORANGE)
-arrow(ax, (5.4, 0.15), (10.2, 1.35), "2. read a leaf", (8.3, 1.15), BLUE)
+arrow(ax, (7.45, 0.15), (10.3, 1.3), "2. read a leaf", (8.2, 1.05), BLUE)
 arrow(ax, (11, 1.95), (11, 3.2), "3. answer: the next\noutput symbol", (11, 3.65))
-arrow(ax, (10.6, 1.15), (5.3, -0.3), "4. WRITE changes the leaf;\nJOIN renews the nodes above it", (9.6, -0.35), ORANGE, -0.25)
+arrow(ax, (10.6, 1.15), (7.45, -0.1), "4. WRITE changes the leaf;\nJOIN renews the nodes above it", (11, -0.35), ORANGE, -0.3)
 for leaf in range(8):
     ax.annotate("", (leaf, -0.28), (leaf, -0.85), arrowprops=dict(arrowstyle="-|>", color="#9a9a9a"))
 ax.text(3.5, -1.15, "EMBED: one input symbol for each leaf", ha="center", fontsize=9)
 ax.text(-0.1, 2.1, "JOIN:\neach node from\nits two children", ha="center", fontsize=9)
 words = "A tree of eight leaves, filled by EMBED from the input and by JOIN from the bottom up; beside it an LSTM. "
-words += "Its state asks SEARCH for a path, here right, left, right to leaf 5; the leaf is read into the LSTM, which answers; "
+words += "Its state asks SEARCH for a path, here right, right, right to leaf 7; the leaf is read into the LSTM, which answers; "
 show(figure, words + "then WRITE changes the leaf, and JOIN renews the nodes above it.")
 
 # %% [markdown]
@@ -122,7 +122,8 @@ print(table_text([row for row in tasks_rows(TABLE1_TASKS, 128) if row[0] in want
 #   say of the others.
 # - **You need to be sure.** A trained memory is right on most inputs, and seeds differ; only
 #   [chapter 11](11_proof.ipynb) has one, for one task, that is proved for every input.
-#
+
+# %% [markdown]
 # It is for the other case: much to look through, few looks, a rule that nobody has written down, and examples.
 
 # %% [markdown]

@@ -202,6 +202,8 @@ model.compile(
     jit_compile=True,  # XLA: the whole step becomes one program
     steps_per_execution=50,  # and 50 steps run without going back to Python
 )
+
+# %%
 before = np.array(memory.attend(nodes, query, "soft"))
 fresh = stream(task, n=8, batch_size=50, seed=stream_seed(0, "train"))
 history = model.fit(fresh, epochs=8, steps_per_epoch=500, shuffle=False, verbose=0).history

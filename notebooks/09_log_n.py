@@ -26,6 +26,7 @@ if importlib.util.find_spec("hamlib") is None:
 # hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
 from hamlib import check
 from hamlib.drawing import show
+from hamlib.evaluation import read_ledger
 from hamlib.pretrained import load_pretrained
 
 import time
@@ -58,7 +59,7 @@ for depth in (5, 10, 15, 20):
 # operations would cost more for its call than for its sums. hamlib keeps the whole loop compiled, and the tensor is
 # updated in place: `visits`, a method of every model with a tree, and what `answer` goes through too.
 #
-# We take the raw memory of chapter 5, which sorts without an LSTM, and let it sort.
+# We take the raw HAM of chapter 5, which sorts without an LSTM, and let it sort: seed 0, the one that ships.
 
 # %%
 sorter = load_pretrained("raw-sort").model
@@ -72,15 +73,20 @@ def pairs(n):
 
 # %%
 def sort(n, accesses=None):
-    """Visit leaves; return them, and the microseconds of one access, without those in which the loop is compiled."""
+    """Visit leaves, in four chunks; return the symbols, the leaves of each chunk, and the time at its end."""
     accesses, inputs = accesses or n, pairs(n)
     asked = inputs | {"queries": np.zeros((1, accesses, 0), "float32")}
     leaves, ends = [], []
     for visit in sorter.visits(asked, chunk=max(1, accesses // 4), watched=True):
         leaves.append(visit.where[0, :, 0, -1].numpy() - n)  # the last node of each path
         ends.append(time.perf_counter())
-    counted = sum(map(len, leaves[1:]))
-    return inputs["symbols"][0], np.concatenate(leaves), (ends[-1] - ends[0]) / counted * 1e6
+    return inputs["symbols"][0], leaves, ends
+
+
+# %%
+def microseconds(leaves, ends):
+    """The time of one access, without the first chunk, in which the loop is compiled."""
+    return (ends[-1] - ends[0]) / sum(map(len, leaves[1:])) * 1e6
 
 
 # %% [markdown]
@@ -107,7 +113,7 @@ def flat(n, repeats):
 
 # %% tags=["slow"]
 sizes = [2**10, 2**13, 2**16, 2**18]
-tree_us = [sort(n, accesses=20_000 if n > 2**13 else n)[2] for n in sizes]
+tree_us = [microseconds(*sort(n, accesses=20_000 if n > 2**13 else n)[1:]) for n in sizes]
 flat_us = [flat(n, repeats=max(10, 2**21 // n)) for n in sizes]
 for n, ours, theirs in zip(sizes, tree_us, flat_us):
     print(f"n = {n:>7,}: tree {ours:>6.1f} µs   flat attention {theirs:>9,.1f} µs   ratio {theirs / ours:>7,.1f}")
@@ -132,8 +138,9 @@ show(*draw_times())
 
 # %% [markdown]
 # **What to notice.** Flat attention grows with n, or faster, once the vectors no longer fit the caches. The tree's access
-# touches few nodes, but they lie far apart; what it gains in time beyond 2 log₂ n + 1 is waiting for memory. For a few
-# thousand leaves and fewer, flat attention is the faster one: its sums are long and regular, and a CPU likes that.
+# takes tens of microseconds at every n here: most of it is the cost of a few small operations, and of waiting for memory,
+# since its nodes lie far apart. For a thousand leaves and fewer, flat attention is the faster one: its sums are long and
+# regular, and a CPU likes that.
 #
 # `python -m benchmarks access` measures up to a million leaves, in interleaved rounds.
 
@@ -145,7 +152,8 @@ show(*draw_times())
 
 # %% tags=["slow"]
 n = 2**16
-symbols, leaves, each = sort(n)
+symbols, chunks, ends = sort(n)
+leaves, each = np.concatenate(chunks), microseconds(chunks, ends)
 keys = symbols[:, :5] @ 2 ** np.arange(4, -1, -1)
 right = np.argsort(keys, kind="stable")
 print(f"{n:,} accesses, {each:.0f} µs each: {n * each / 1e6:.1f} s")
@@ -154,6 +162,18 @@ print(f"decisions: {n * 16:,}   leaves not visited when a stable sort would: {(l
 # %% [markdown]
 # Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` does it for
 # a million, and counts.
+#
+# But it is **one seed of three**, and the luckiest. The same recipe with other random numbers, from the ledger:
+
+# %%
+(raw,) = [row for row in read_ledger()["tasks"]["sort"]["measured"] if row["recipe"] == "raw-sort"]
+for run in raw["seeds"]:
+    wrong, tried = run["hard"]["1024"]
+    print(f"seed {run['seed']}: {wrong} of {tried} sequences of 513 to 1,024 pairs sorted wrong, {wrong / tried:.1%}")
+
+# %% [markdown]
+# **What to notice.** What is trained on 32 pairs need not hold for 65,536; with seed 0 it does, as far as it was tried. A test
+# cannot promise more. Chapter 11 has a memory, for another task, of which it is *proved*.
 
 # %% tags=["slow"]
 started = time.perf_counter()
@@ -163,37 +183,44 @@ print(f"numpy sorts the same keys in {numpys:.1f} ms, {n * each / 1e3 / numpys:,
 
 # %% [markdown]
 # **Of course it is faster.** A program that was written down costs a few instructions for each comparison; ours costs a
-# perceptron. What grows alike is the *number* of steps: n log n for both.
+# perceptron. What grows alike is the *number* of steps: n log n for both. So do not use a HAM to sort numbers. Use it where
+# nobody can write the comparison down, and examples are all there is.
 
 # %% [markdown]
 # ## Exercises
 #
-# **9.1 Where is the balance?** Suppose a tree's access costs c microseconds for each node that it touches, and flat attention
-# f microseconds for each leaf. From which n, a power of two, on is the tree cheaper? Try it with the costs measured above.
+# **9.1 Sort downwards.** Alter the weights of the trained memory so that it visits the *largest* key first, of equal keys the
+# first; the inputs stay as they are. EMBED begins with $x W + b$, `model.memory.embed.first`: make it see $1 - x$ where it
+# saw x, for the five bits of the key. No training is needed.
 
 # %% tags=["exercise"]
-def balance(c, f):
-    """Return the smallest n = 2, 4, 8, ... with c·(2 log2 n + 1) < f·n."""
+def downwards(model):
+    """Alter EMBED so that each bit of a key, 0 to 4 of a symbol, counts as its opposite; return the model."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
 with check("9.1"):
-    assert balance(1, 1) == 8, "n = 4: five nodes, four leaves; n = 8: seven nodes, eight leaves"
-    assert balance(1, 100) == 2, "three nodes cost 3, two leaves 200"
-    assert balance(100, 1) == 4096, "2,300 for the tree at n = 2,048, and 2,500 at n = 4,096"
-    print(f"where a node costs as much as 1,000 leaves, the tree is cheaper from n = {balance(1000, 1):,}")
+    turned, some = downwards(load_pretrained("raw-sort").model), pairs(256)
+    asked = some | {"queries": np.zeros((1, 256, 0), "float32")}
+    order = np.concatenate([visit.where[0, :, 0, -1].numpy() - 256 for visit in turned.visits(asked, watched=True)])
+    some_keys = some["symbols"][0, :, :5] @ 2 ** np.arange(4, -1, -1)
+    print("keys in the order of the visits:", *some_keys[order][:12].astype(int), "…", *some_keys[order][-4:].astype(int))
+    assert some_keys[order][0] == some_keys.max(), "(1 - x) W + b is -x W + (b + the sum of W's rows): both change"
+    assert (order == np.argsort(-some_keys, kind="stable")).all(), "nearly: change the rows of the key's bits only"
 
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
 # ```python
-# def balance(c, f):
-#     """Return the smallest n = 2, 4, 8, ... with c·(2 log2 n + 1) < f·n."""
-#     depth = 1
-#     while c * (2 * depth + 1) >= f * 2**depth:
-#         depth += 1
-#     return 2**depth
+# def downwards(model):
+#     """Alter EMBED so that each bit of a key, 0 to 4 of a symbol, counts as its opposite; return the model."""
+#     layer = model.memory.embed.first
+#     kernel, bias = layer.get_weights()
+#     bias = bias + kernel[:5].sum(axis=0)
+#     kernel[:5] *= -1
+#     layer.set_weights([kernel, bias])
+#     return model
 # ```
 #
 # </details>
@@ -230,6 +257,6 @@ with check("9.2"):
 #
 # - A hard access touches 2 log₂ n + 1 nodes; in a compiled loop that is tens of microseconds at any n.
 # - Flat attention is faster for small n, and hopeless for large n.
-# - A learned sort whose decisions are digital goes on working far beyond the size it was trained on.
+# - A learned sort can go on working far beyond the size it was trained on; not every seed does.
 #
 # **Next:** [chapter 10](10_inside.ipynb), *Inside the tree*.
