@@ -51,7 +51,7 @@ class Proof:
         near = ", ".join(f"{name} {value:.3g}" for name, value in self.margins.items())
         return (
             f"{self.task}: proved for every input of every length. {self.decisions:,} decisions over all pairs of "
-            f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong; "
+            f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong;"
             f" nothing new above height {self.heights}. Nearest to a threshold: {near}"
         )
 

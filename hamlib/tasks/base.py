@@ -42,6 +42,7 @@ class Task:
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
         shortest: the shortest input that makes sense, in symbols.
         sizes: the trees, by their leaves, that a trained model is tried on.
+        in_numpy: whether `targets` is written in NumPy; `register` finds out.
         kinds: of training inputs beside random ones; ``"alike"``: in half of a batch, the keys of an input agree in
             their first bits, none to all of them: near and equal keys are rare in short inputs and the rule in long
             ones.
@@ -54,6 +55,7 @@ class Task:
     shortest = 1
     sizes = (8, 16, 32, 64, 128, 256, 1024)
     kinds = ("alike",)
+    in_numpy = False
 
     @property
     def symbol_width(self):
@@ -100,7 +102,8 @@ class Task:
             raise ValueError(f"leaves: got {leaves}; expected at least n = {n}")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         pairs = tf.constant(pairs, tf.int32)
-        inputs, targets = _draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, kinds)
+        draw = _draw_in_numpy if self.in_numpy else _draw
+        inputs, targets = draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, kinds)
         return self.told(inputs | self._queries(targets.shape[1], batch_size), seed, kinds), targets
 
     def told(self, inputs, seed, kinds):
@@ -174,7 +177,7 @@ class Task:
 
         They are 0/1, and -1 past the end of an answer.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"targets: {type(self).__name__} does not say what the right answers are")
 
     def wrong(self, targets, outputs):
         """Say which sequences are answered wrongly: any bit, rounded, differs (Sec. 4.1).
@@ -226,11 +229,9 @@ class Task:
         """Say what makes ``symbols[m, b]``, ints 0/1, no input of this task; None where nothing does."""
 
 
-# Compiled: one operation for the whole batch costs a fraction of twenty small ones.
-@tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
+def _examples(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
     symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, kinds)
-    inputs, targets = {"symbols": symbols, "lengths": m}, task.targets(symbols, m)
+    inputs, targets = {"symbols": symbols, "lengths": m}, _targets(task, symbols, m)
     if leaves is not None:
         inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
         place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
@@ -242,6 +243,19 @@ def _draw(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
             inputs["skipped"] = tf.fill([batch_size], first)
         targets = tf.gather(targets, first + tf.range(answers), axis=1)
     return inputs, targets
+
+
+# Compiled: one operation for the whole batch costs a fraction of twenty small ones.
+_draw = tf.function(_examples, jit_compile=True, autograph=False)
+_draw_in_numpy = tf.function(_examples, autograph=False)
+
+
+def _targets(task, symbols, lengths):
+    if not task.in_numpy:
+        return task.targets(symbols, lengths)
+    targets = tf.numpy_function(task.targets, [symbols, lengths], tf.float32)
+    shape = [symbols.shape[0], task.answer_length(symbols.shape[1]), task.answer_width]
+    return tf.ensure_shape(tf.cast(targets, tf.float32), shape)
 
 
 def drawn(task, n, batch_size, seed, pairs, *more):
