@@ -346,7 +346,7 @@ with check("6.2"):
     for name in ("reverse", "search", "merge", "add"):
         altered = blinded(name)
         assert altered is not shipped[name].model, "load a fresh one, load_pretrained(name).model: others need this one"
-        assert not np.any(altered.memory.search.query.kernel), "set the query's weights to 0 (kernel.assign)"
+        assert not altered.memory.search.query.kernel.numpy().any(), "set the query's weights to 0 (kernel.assign)"
         some, right = get_task(name).examples(8, 200, seed=7, step=0)
         wrong_of_200[name] = int(np.sum(get_task(name).wrong(right, altered(some, attention="hard"))))
     print("wrong of 200 at n = 8, blind:", wrong_of_200)
