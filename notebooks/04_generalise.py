@@ -8,7 +8,7 @@
 # **You will learn**
 # - how to measure a trained memory on trees far larger than those it was trained on;
 # - how to find *which decision* a model gets wrong, and why;
-# - what mends it: a curriculum, nodes that saturate, and noise that makes them digital.
+# - what mends it: three remedies at once, and then the same with two of them taken away.
 #
 # **Know before:** [chapter 3](03_train.ipynb).
 #
@@ -73,8 +73,9 @@ print(table_text(rows))
 
 # %% [markdown]
 # **What to notice.** At n = 8 the model is nearly perfect. Yet with every doubling it gets worse, in the published
-# figures and in ours. (Ours decays later than the published row: today's initial weights help.) Nothing in the *idea*
-# of the tree breaks: one more level is one more decision of the same kind. So what does break?
+# figures and in ours. (Ours, one seed, decays later than the published row; so does the median of five seeds in the
+# ledger, at the end of this chapter.) Nothing in the *idea* of the tree breaks: one more level is one more decision of
+# the same kind. So what does break?
 
 # %% [markdown]
 # ## Which decision goes wrong?
@@ -101,20 +102,25 @@ def paths(model, inputs):
 
 
 # %%
+def fork(path, truth, keys):
+    """Where a wrong path parts from the right one: the height of the node c, and the keys of its two halves."""
+    level = (path == truth).sum() - 1  # of the last row they share
+    height = len(path) - 1 - level  # c has 2^height leaves below it
+    below = keys.reshape(-1, 2**height)[truth[level] - 2**level]
+    return height, *np.split(below, 2)
+
+
+# %%
 def first_errors(model, n, count=2000):
     """For each wrong path: the height of the node c, the smallest keys left and right, and copies of them."""
     inputs, keys = inputs_of(n, count)
-    depth, found = n.bit_length() - 1, []
+    found = []
     for path, key in zip(paths(model, inputs), keys):
-        truth = (n + key.argmin()) >> np.arange(depth, -1, -1)  # argmin takes the first among equals
-        if (path == truth).all():
-            continue
-        level = (path == truth).sum() - 1  # of the last row they share
-        height = depth - level  # c has 2^height leaves below it
-        below = key.reshape(-1, 2**height)[truth[level] - 2**level]
-        left, right = np.split(below, 2)
-        copies = (left == left.min()).sum(), (right == right.min()).sum()
-        found.append((height, left.min(), right.min(), *copies))
+        truth = (n + key.argmin()) >> np.arange(n.bit_length() - 1, -1, -1)  # argmin takes the first among equals
+        if (path != truth).any():
+            height, left, right = fork(path, truth, key)
+            copies = (left == left.min()).sum(), (right == right.min()).sum()
+            found.append((height, left.min(), right.min(), *copies))
     return np.array(found).reshape(-1, 5)
 
 
@@ -126,29 +132,35 @@ for n in (8, 32, 256):
     print(f"with {copies_left[tie].mean():.1f} copies of the key on the left, {copies_right[tie].mean():.1f} on the right")
 
 
-# %% tags=["slow"]
-def draw_errors(model, n):
+# %%
+KINDS = ("tie: the smallest key stands on both sides", "the two keys differ by 1", "the two keys differ by more")
+
+
+def count_errors(model, n):
+    """First wrong decisions, [3, log2 n]: of each kind, at each height from 1 on."""
     height, left, right, *_ = first_errors(model, n).T
-    kinds = {
-        "tie: the smallest key stands on both sides": left == right,
-        "the two keys differ by 1": abs(left - right) == 1,
-        "the two keys differ by more": abs(left - right) > 1,
-    }
+    kind = np.minimum(abs(left - right), 2)
+    counts = np.zeros((3, n.bit_length() - 1), int)
+    np.add.at(counts, (kind, height - 1), 1)
+    return counts
+
+
+# %% tags=["slow"]
+def draw_errors(counts, n):
     figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
     levels, bottom = np.arange(1, n.bit_length()), 0
-    for (kind, chosen), color, hatch in zip(kinds.items(), ("#D55E00", "#56B4E9", "#222222"), ("", "//", "xx")):
-        count = np.array([(chosen & (height == h)).sum() for h in levels])
+    for kind, count, color, hatch in zip(KINDS, counts, ("#D55E00", "#56B4E9", "#222222"), ("", "//", "xx")):
         ax.bar(levels, count, bottom=bottom, color=color, hatch=hatch, edgecolor="white", label=kind)
         bottom = bottom + count
     ax.set_xticks(levels, [f"{2**h}" for h in levels])
     ax.set(xlabel="leaves below the node that decides wrongly", ylabel="first wrong decisions (of 2,000 inputs)")
     ax.set_title(f"Trained at n = 8, asked at n = {n}: where paths go wrong")
     ax.legend()
-    share = (left == right).mean()
+    share = counts[0].sum() / counts.sum()
     return figure, f"Bars: first wrong decisions for each height of node at n = {n}; {share:.0%} of them are ties."
 
 
-show(*draw_errors(plain, 64))
+show(*draw_errors(count_errors(plain, 64), 64))
 
 # %% [markdown]
 # **What to notice.** Decisions go wrong high up, at nodes with more leaves below than training ever showed (8). And
@@ -218,7 +230,7 @@ print("wrong at the root (%):", goes_right(plain))
 # %% [markdown]
 # ## What mends it?
 #
-# Three things.
+# The recipe of this book does three things.
 #
 # 1. **A curriculum** (Sec. 3.3): n = 8, then 16, then 32, each once the one before is mastered. Lengths are mixed, so
 #    that small trees are not forgotten. Depth and second copies are seen in training.
@@ -229,16 +241,16 @@ print("wrong at the root (%):", goes_right(plain))
 # $$h = \mathrm{clip}\big(\mathrm{LayerNorm}(W_2\, \mathrm{ReLU}(W_1 [h_l; h_r] + b_1) + b_2) + \varepsilon,\; -1,\; 1\big)$$
 
 # %% [markdown]
-# A value in between is blurred by ε; a value far outside is cut to the same ±1 as before. So only what is *digital* gets
-# through, and a digital value does not add up small errors, however often it is copied upwards.
+# The idea of the last two: a value in between is blurred by ε; a value far outside is cut to the same ±1 as before. So only
+# what is *digital* gets through, and a digital value does not add up small errors, however often it is copied upwards.
 
 # %% [markdown]
 # hamlib keeps all three as `RECIPES["smallest"]`.
 
 # %%
 full = RECIPES["smallest"]
-print("n:", [stage.n for stage in full.stages], "  inputs:", full.inputs, "  memory:", full.memory)
-print("memory:", full.memory)
+print("n:", [stage.n for stage in full.stages], "  inputs:", full.inputs)
+print(*(f"{name}: {value}" for name, value in full.memory.items()), sep="\n")
 
 # %% [markdown]
 # We run it, much shortened, with a faster learning rate that falls sooner. The curriculum moves on when the validation
@@ -274,9 +286,9 @@ rows.append(row("curriculum + digital nodes, live", mended))
 print(table_text(rows))
 
 # %% [markdown]
-# **What to notice.** This model never saw a tree of more than 32 leaves, yet it does not decay with n. The few answers that
-# it still gets wrong are as few at n = 256 as at n = 8: so short a run has not finished learning. Depth is no longer the
-# trouble. The full recipe trains longer and removes these errors too.
+# **What to notice.** This model never saw a tree of more than 32 leaves. At n = 256, where *n = 8 only* gets three answers of
+# four wrong, it gets a few of 2,000 wrong, as at the sizes between. Depth is no longer what makes them. The run was short;
+# the full recipe trains longer, and the ledger's table below shows what is left then.
 
 # %% [markdown]
 # ## Was it the nodes, or only more training?
@@ -313,13 +325,16 @@ show(*draw_copies(models))
 
 
 # %% [markdown]
-# **What to notice.** With ReLU nodes the curriculum alone helps much, and yet the root still errs in part of these inputs;
-# how often depends on the number of copies, but no longer simply grows with it. Such a model is the better one at the n
-# it was trained on, and the worse one beyond. With digital nodes the number of copies does not matter here. (We took away
-# saturation and noise together; which of the two does more, this picture cannot say.)
+# **What to notice.** With this seed the two are alike, in the table and in the picture: with ReLU nodes, too, the root hardly
+# errs, however many copies there are. So what this experiment shows to matter is the **curriculum**: more depth and more
+# copies than eight random keys ever have.
+#
+# But it is **one seed**. Exercise 4.3 takes another, and there the two part. Digital nodes also serve something else: they can
+# be read, as the next picture shows; and once *all* their values are digits, in chapter 11, they carry a proof.
 
 # %% [markdown]
-# What do such nodes hold? Here are all values of the inner nodes with 8 leaves or more below them, in 200 trees.
+# What do such nodes hold? Here are all values of the inner nodes with 8 leaves or more below them, in 200 trees, of these
+# two models.
 
 
 # %% tags=["slow"]
@@ -328,6 +343,7 @@ def high_values(model, n=256):
     return np.array(model.memory.grow(inputs["symbols"], inputs["lengths"]))[:, 1 : n // 4].ravel()
 
 
+# %% tags=["slow"]
 def draw_values(models):
     figure, axes = plt.subplots(1, len(models), figsize=(8, 3.2), layout="constrained")
     for ax, (label, model), color in zip(axes, models.items(), ("#E69F00", "#0072B2")):
@@ -342,8 +358,9 @@ share = np.mean(np.abs(high_values(mended)) == 1)
 print(f"digital nodes: {share:.0%} of the values are exactly -1 or 1")
 
 # %% [markdown]
-# **What to notice.** A ReLU value can be anything from 0 up, and JOIN takes it as a *how much*. A digital value is, most
-# of the time, one of two: a yes or a no. A yes stays a yes, whether one leaf said it or thirty.
+# **What to notice.** A ReLU value can be anything from 0 up, and JOIN takes it as a *how much*. What we call a digital
+# node is digital in most of its values, not in all: those are a yes or a no, and a yes stays a yes, whether one leaf said
+# it or thirty. Chapter 11 makes *all* of them digits.
 
 # %% [markdown]
 # ## The whole table
@@ -356,8 +373,9 @@ ledger = ledger_rows("smallest")
 print(table_text([line for line in ledger if "soft" not in line[0]]))
 
 # %%
-last = [f"{label}: {figures[max(figures)][0]:.4g}% at n = {max(figures):,}" for label, figures in ledger]
-show(draw_table(ledger, "Select the smallest, far beyond the n of training"),
+hard = [line for line in ledger if "soft" not in line[0]]  # soft, a row's curve is the same to the eye
+last = [f"{label}: {figures[max(figures)][0]:.4g}% at n = {max(figures):,}" for label, figures in hard]
+show(draw_table(hard, "Select the smallest, far beyond the n of training"),
      "Answers right against n, a line for each row of the table. Median at the largest n: " + "; ".join(last))
 
 # %% [markdown]
@@ -430,32 +448,44 @@ with check("4.2"):
 # </details>
 
 # %% [markdown]
-# **4.3** A JOIN by hand that cannot drift. Let a node be the pair *(smallest key below, 1 if it is on the right)*. Write
-# JOIN, so that a tie goes left. Copies then change nothing, at any depth: this is what training must find.
+# **4.3 Another seed.** One seed proves little. Train the memory with ReLU nodes once more, with seed 1 (some 25 seconds), and
+# let the check ask it about copies. Then do the same with `memory=full.memory`, the digital one, and compare.
+
+# %%
+RELU = dataclasses.replace(
+    full,
+    memory=preset("book") | dict(node="relu-normalised", noise={}),
+    epochs=16,
+    steps=500,
+    validation_steps=20,
+    learning_rate=(0.006, 0.0003),
+)
+
 
 # %% tags=["exercise"]
-def exact_join(left, right):
-    """Return (smallest key, 1 if only the right child has it) of two nodes of the same form."""
+def trained_with(seed, folder):
+    """Train the recipe RELU with that seed; return the model."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-with check("4.3"):
-    assert exact_join((3, 0), (5, 0)) == (3, 0), "the smaller key is handed up, and it is on the left"
-    assert exact_join((5, 1), (3, 1)) == (3, 1), "the smaller key is on the right"
-    assert exact_join((4, 1), (4, 0)) == (4, 0), "a tie: the first among equals is on the left"
-    node = (7, 0)
-    for _ in range(20):
-        node = exact_join(node, node)
-    assert node == (7, 0), "a million copies of 7 are still a 7, on the left"
+with check("4.3"), tempfile.TemporaryDirectory() as folder:
+    other = trained_with(1, folder)
+    assert other.memory.get_config()["node"] == "relu-normalised", "use the recipe RELU as it is"
+    rate = wrong_rate(other, task, 8, 2000)
+    assert rate.right > 99, f"n = 8: {rate}; was it trained for all 16 epochs?"
+    print(f"n = 8: {rate}\nwrong at the root (%) for", COPIES, "copies:", goes_right(other))
 
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
+# Here the root errs far more often than with seed 0, while the digital memory with seed 1 does not. Random inputs hardly tell:
+# asked at n = 256, both are right nearly always. So report seeds, and look where it hurts.
+#
 # ```python
-# def exact_join(left, right):
-#     """Return (smallest key, 1 if only the right child has it) of two nodes of the same form."""
-#     return min(left[0], right[0]), int(right[0] < left[0])
+# def trained_with(seed, folder):
+#     """Train the recipe RELU with that seed; return the model."""
+#     return train(RELU, folder, seed=seed, verbose=0)[0]
 # ```
 #
 # </details>
@@ -465,8 +495,8 @@ with check("4.3"):
 #
 # - One set of weights can be asked at any n; a generalisation table says where it fails.
 # - Look at *which* decision fails. Here: ties between one copy and many, at nodes higher than training had.
-# - A ReLU node can count copies without limit. Depth in training helps; nodes made digital, by saturation and noise,
-#   mend it.
-# - Report all seeds, and how many inputs were tested.
+# - A ReLU node can count copies without limit, and does where training never shows any. A curriculum, with more depth and
+#   more copies, mends it.
+# - Take a remedy away before you believe in it. Report all seeds, and how many inputs were tested.
 #
 # **Next:** chapter 5, *A controller that sorts*, asks the memory again and again, and lets it write.

@@ -266,7 +266,7 @@ def blind_to_pop(model):
 # %% tags=["check"]
 with check("7.2"):
     altered = blind_to_pop(load_pretrained("stack").model)
-    kernel = np.array(altered.memory.search.query.kernel)
+    kernel = altered.memory.search.query.kernel.numpy()
     assert not kernel[0].any(), "row 0 is not zero: change a copy of the kernel, then kernel.assign(copy)"
     assert kernel[1:].any(), "change row 0 only"
     three = [task.push(3), task.push(14), task.push(15), task.pop(), task.pop()]
@@ -284,9 +284,9 @@ with check("7.2"):
 # def blind_to_pop(model):
 #     """Alter the model so that its SEARCH does not see whether an operation is a POP, and return it."""
 #     kernel = model.memory.search.query.kernel
-#     altered = np.array(kernel)
-#     altered[0] = 0
-#     kernel.assign(altered)
+#     values = kernel.numpy()
+#     values[0] = 0
+#     kernel.assign(values)
 #     return model
 # ```
 #

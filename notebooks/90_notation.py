@@ -136,7 +136,7 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 # ## Where does the book do something else than the paper?
 #
 # - **Preset "book".** Node vectors are normalised (layer normalisation) and bounded, and JOIN is trained under noise.
-#   The paper has plain ReLU nodes. Chapter 4 shows why.
+#   The paper has plain ReLU nodes. Chapter 4 tries both.
 # - **Preset "book-take".** JOIN may copy: $T \cdot H + (1 - T) \cdot (g \cdot \text{right} + (1 - g) \cdot
 #   \text{left})$, all three from the same two layers. WRITE starts with biases that empty a leaf. Chapter 5 shows why. In
 #   "book-ask", SEARCH is trained under noise, too.
