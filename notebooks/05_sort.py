@@ -168,9 +168,9 @@ def draw_training(log):
     epochs = np.arange(1, len(log["val_wrong"]) + 1)
     ax.plot(epochs, 100 * log["wrong"], "s--", color="#E69F00", label="training: what is asked; noise at first")
     ax.plot(epochs, 100 * log["val_wrong"], "o-", color="#0072B2", label="validation: all symbols")
-    ax.axvline(SMALL.first + 0.5, color="0.6", linestyle=":")
-    ax.text(SMALL.first + 0.4, 96, "first symbol only ", ha="right", va="top", color="0.3")
-    ax.text(SMALL.first + 0.6, 96, " all symbols", va="top", color="0.3")
+    ax.axvline(SMALL.stages[0].until + 0.5, color="0.6", linestyle=":")
+    ax.text(SMALL.stages[0].until + 0.4, 96, "first symbol only ", ha="right", va="top", color="0.3")
+    ax.text(SMALL.stages[0].until + 0.6, 96, " all symbols", va="top", color="0.3")
     ax.set(xlabel=f"epoch ({SMALL.steps} steps of {SMALL.batch_size})", ylabel="wrong sequences (%)", ylim=(0, 102))
     ax.set_title("An LSTM with a tree learns to sort, n = 8")
     ax.grid(alpha=0.3)
@@ -187,8 +187,8 @@ print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 # that asks for all brings that to about one in nine, and it takes five more to come under 1%: find, empty, find again.
 #
 # Be careful with the drop at the dotted line. The noise on JOIN falls too, and is gone after epoch 6: two things change
-# within an epoch of each other, and this picture of one seed cannot tell them apart. To know, change one of them: set
-# `first=0` in `SMALL` and run it again.
+# within an epoch of each other, and this picture of one seed cannot tell them apart. To know, change one of them: leave
+# out the first stage of `SMALL` and run it again.
 
 # %% [markdown]
 # ## How was the shipped model trained?

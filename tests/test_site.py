@@ -128,7 +128,7 @@ def test_an_error_of_sphinx_is_an_error(tmp_path, monkeypatch):
 def test_the_tables_are_those_of_the_shipped_weights(tmp_path):
     machine.write(tmp_path / "machine.json")
     assert (tmp_path / "machine.json").read_text() == machine.PATH.read_text()
-    assert machine.PATH.stat().st_size < 10_000
+    assert machine.PATH.stat().st_size < 12_000
 
 
 def test_the_tables_choose_as_argmin_does_whatever_is_taken_out():

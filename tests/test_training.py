@@ -323,7 +323,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
 
 
 def test_two_runs_in_one_folder(tmp_path):
-    with locked(tmp_path / "run"), pytest.raises(ValueError, match="is in use by another process"):
+    with locked(tmp_path / "run" / "run.json"), pytest.raises(ValueError, match="is in use by another process"):
         train(SHORT, tmp_path / "run", verbose=0)
 
 

@@ -39,7 +39,7 @@ def write_whole(path, write):
 
 @contextlib.contextmanager
 def locked(path, wait=0):
-    """Hold a file's or a folder's lock: no other process of this machine does meanwhile.
+    """Hold the lock of a file: no other process of this machine does meanwhile.
 
     Args:
         path: what only one process may write; its lock lies beside it.
@@ -54,7 +54,7 @@ def locked(path, wait=0):
         with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=wait):
             yield
     except filelock.Timeout as error:
-        raise ValueError(f"folder: {path} is in use by another process; wait for it, or choose another") from error
+        raise ValueError(f"folder: {path.parent} is in use by another process; wait for it, or choose another") from error
 
 
 def save_weights(model, path):

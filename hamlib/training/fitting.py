@@ -187,7 +187,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
         OSError: the folder cannot be written, or that of the run to start from is none.
     """
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
-    with locked(folder):
+    with locked(Path(folder) / "run.json"):
         return _train(recipe, open_run(folder, recipe, seed), seed, verbose, jit_compile, callbacks)
 
 
