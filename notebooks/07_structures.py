@@ -161,7 +161,8 @@ def train_two_leaves(recipe):
     with tempfile.TemporaryDirectory() as folder:
         model, _ = train(recipe, folder, verbose=0)
     wrong = np.asarray(task.wrong(answers, model(fresh, attention="hard"))).mean()
-    print(f"{"reinforce" if recipe.reinforced else recipe.loss:20} {time.perf_counter() - started:3.0f} s   {wrong:6.2%} wrong of 2,000")
+    name = "reinforce" if recipe.reinforced else recipe.loss
+    print(f"{name:20} {time.perf_counter() - started:3.0f} s   {wrong:6.2%} wrong of 2,000")
     return model
 
 
