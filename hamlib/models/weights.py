@@ -54,7 +54,9 @@ def locked(path, wait=0):
         with filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=wait):
             yield
     except filelock.Timeout as error:
-        raise ValueError(f"folder: {path.parent} is in use by another process; wait for it, or choose another") from error
+        raise ValueError(
+            f"folder: {path.parent} is in use by another process; wait for it, or choose another"
+        ) from error
 
 
 def save_weights(model, path):
