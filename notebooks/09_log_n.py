@@ -160,8 +160,8 @@ print(f"{n:,} accesses, {each:.0f} µs each: {n * each / 1e6:.1f} s")
 print(f"decisions: {n * 16:,}   leaves not visited when a stable sort would: {(leaves != right).sum():,}")
 
 # %% [markdown]
-# Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` does it for
-# a million, and counts.
+# Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` sorts a
+# million, and counts, with the memory of [chapter 11](11_proof.ipynb), which is proved right.
 #
 # But it is **one seed of three**, and the luckiest. The same recipe with other random numbers, from the ledger:
 
