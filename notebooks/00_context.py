@@ -121,7 +121,7 @@ print(table_text([row for row in tasks_rows(TABLE1_TASKS, 128) if row[0] in want
 # - **One look must see many places at once**, a sum over all of them for instance. A path sees one leaf and what the nodes
 #   say of the others.
 # - **You need to be sure.** A trained memory is right on most inputs, and seeds differ; only
-#   [chapter 11](11_proof.ipynb) has one, for one task, that is proved for every input.
+#   [chapter 11](11_proof.ipynb) has one, for two tasks, that is proved for every input.
 
 # %% [markdown]
 # It is for the other case: much to look through, few looks, a rule that nobody has written down, and examples.

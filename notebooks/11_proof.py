@@ -284,4 +284,4 @@ with check("11.2"):
 #
 # Not proved yet: memories with an LSTM, whose state is not finite, and the data structures of chapter 7.
 #
-# This was the last chapter. The [notation](90_notation.ipynb) and the [ledger](91_ledger.ipynb) follow.
+# Next: [a task of your own](12_yours.ipynb).

@@ -1,0 +1,253 @@
+# %% [markdown]
+# # 12. Make it yours
+#
+# [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/12_yours.ipynb)
+#
+# Goes beyond the paper: a task of your own, from nothing to a measured table.
+#
+# **You will learn**
+# - what a task is: symbols, the right answers, and a name;
+# - which fields of a recipe matter, and why;
+# - how to see that a run stalls, and what to change.
+#
+# **Know before:** [chapter 4](04_generalise.ipynb); the digital memory of [chapter 11](11_proof.ipynb).
+#
+# **Time:** about 100 seconds on a CPU with 2 cores.
+
+# %%
+# Installs hamlib where it is missing, as in Colab. HAMLIB_SOURCE can name a local checkout instead.
+import importlib.util, os, subprocess, sys
+
+if importlib.util.find_spec("hamlib") is None:
+    source = os.environ.get("HAMLIB_SOURCE", "git+https://github.com/ham-book/ham-book")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+
+# %%
+# hamlib comes first: it keeps TensorFlow's start-up messages out of the notebook.
+from hamlib import check
+from hamlib.evaluation import wrong_rate
+from hamlib.recipes import RECIPES
+from hamlib.tasks import Task, get_task, register
+from hamlib.training import read_log, train
+
+import dataclasses, tempfile
+import numpy as np
+import tensorflow as tf
+
+# %% [markdown]
+# ## A task is data and a judge
+#
+# We want **the pair with the largest key, of equals the last**. hamlib does not have it. A task is a class that says four things:
+# the parts of an input symbol, the parts of an output symbol, how many output symbols there are, and which are right. `register`
+# tries it on two inputs, then makes it known by its name.
+
+
+# %%
+@register
+class LargestLast(Task):
+    """The pair with the largest key; of equal keys the last counts."""
+
+    name = "largest-last"
+    columns = answer_columns = {"key": 5, "value": 5}
+    writes = False  # one access: nothing to write
+
+    def answer_length(self, m):
+        return 1
+
+    def targets(self, symbols, lengths):
+        keys = tf.tensordot(symbols[..., :5], [16.0, 8.0, 4.0, 2.0, 1.0], 1)
+        place = tf.cast(tf.range(symbols.shape[1]), tf.float32)
+        rank = tf.where(place < tf.cast(lengths, tf.float32)[:, None], 1000 * keys + place, -1.0)
+        return tf.gather(symbols, tf.argmax(rank, axis=1), batch_dims=1)[:, None]
+
+
+# %% [markdown]
+# Look at what it draws before you train anything: most mistakes are here.
+
+# %%
+task = get_task("largest-last")
+inputs, targets = task.examples(4, 3, seed=0, step=0, lengths=(2, 4))
+for symbols, m, target in zip(np.array(inputs["symbols"]), np.array(inputs["lengths"]), np.array(targets)):
+    print("keys", (symbols[:m, :5] @ [16, 8, 4, 2, 1]).astype(int), "  right:", int(target[0, :5] @ [16, 8, 4, 2, 1]))
+
+# %% [markdown]
+# ## When it does not fit
+#
+# `targets` is called with `symbols[batch, n, b]` and `lengths[batch]`, and returns 0 and 1, `[batch, T, b]`; −1 where an answer is
+# shorter than T. What does not fit is said at once, by the name of the method.
+
+
+# %%
+class Narrow(LargestLast):
+    name, answer_columns = "narrow", {"key": 5}
+
+
+try:
+    register(Narrow)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ## Which recipe?
+#
+# Start from the recipe of a task that is like yours, and change its task. What matters most:
+#
+# | field | because |
+# | --- | --- |
+# | `memory` | `digital` where one item is **selected**; `book-take` where a leaf's value changes |
+# | `model` | `raw`: nobody asks. `ham`: an LSTM asks, and can combine what it has read |
+# | `stages` | trees that grow; and **lessons**: trees deeper than an input needs |
+# | `inputs` | `mixed` lengths; `alike`, keys that nearly agree, which random inputs hardly have |
+# | `learning_rate` | its *fall*: much of what is learned comes while it falls |
+#
+# Ours is the mirror of *select the smallest*, so we take the recipe that chapter 11 proves.
+
+# %%
+recipe = dataclasses.replace(RECIPES["smallest-digital"], task="largest-last")
+print(f"{recipe.total_steps():,} steps;", *recipe.stages, sep="\n")
+
+# %% tags=["slow"]
+with tempfile.TemporaryDirectory() as folder:
+    model, run = train(recipe, folder, seed=0, verbose=0)
+    log = read_log(folder)
+print(f"{float(run.seconds):.0f} s; wrong in validation (%):", (100 * log["val_wrong"][[0, 1, 2, 5, 10, 20, 30, 59]]).round(1))
+
+# %% [markdown]
+# ## A table, and inputs that nobody samples
+#
+# Random inputs of three sizes, none over 32 in training. Then what a user may well have: all keys equal; and the largest in front
+# of a crowd that is one less.
+
+
+# %% tags=["slow"]
+def odd(n, kind, count=100):
+    """Inputs of n pairs whose keys are all 20, or 21 once, at a random place, and else 20; the values are random."""
+    rng = np.random.default_rng(n)
+    keys = np.full((count, n), 20)
+    if kind == "one more":
+        keys[np.arange(count), rng.integers(n, size=count)] = 21
+    numbers = 32 * keys + rng.integers(0, 32, keys.shape)
+    return (numbers[..., None] >> np.arange(9, -1, -1)) & 1
+
+
+# %% tags=["slow"]
+for n in (8, 32, 256):
+    print(f"n = {n:>3}: random {wrong_rate(model, task, n, 2000)}")
+    for kind in ("equal", "one more"):
+        asked = task.inputs(*task.check_inputs(odd(n, kind)))
+        wrong = task.wrong(task.targets(asked["symbols"], asked["lengths"]), model.respond(asked))
+        print(f"         {kind}: {int(np.sum(wrong))} of {len(wrong)} wrong")
+
+# %% [markdown]
+# ## When it does not learn
+#
+# A run that has not moved after two minutes will not. Know first what **chance** is: who answers one of n pairs blindly is wrong in
+# 1 − 1/n of the inputs, 97% at n = 32. Here the learning rate is a hundredth of the recipe's.
+
+# %% tags=["slow"]
+slow = dataclasses.replace(recipe, epochs=6, learning_rate=(0.00004, 0.00002))
+with tempfile.TemporaryDirectory() as folder:
+    train(slow, folder, seed=0, verbose=0)
+    stalled = read_log(folder)
+print("wrong in validation (%):", (100 * stalled["val_wrong"]).round(1), "  loss:", stalled["loss"].round(3))
+
+# %% [markdown]
+# | what you see | what to try, one at a time |
+# | --- | --- |
+# | loss and error stay near chance | a larger rate; smaller trees first |
+# | right at small n, wrong at large | lessons in deeper trees; noise on JOIN |
+# | right soft, wrong hard | noise on SEARCH; a longer fall of the rate |
+# | falls, then jumps up | `clip`; a smaller rate |
+# | right on random inputs, wrong on odd ones | `alike`, or a kind of your own: override `compose` |
+#
+# Then [prove it](11_proof.ipynb), if you can write down what a node's label must be.
+
+# %% [markdown]
+# ## Exercises
+#
+# **12.1 In NumPy.** `targets` may be written in NumPy as well, with loops. Write a task whose answer is the **last** symbol.
+
+
+# %% tags=["exercise"]
+class Last(Task):
+    name = "last"
+    columns = answer_columns = {"symbol": 3}
+    writes = False
+
+    def answer_length(self, m):
+        return 1
+
+    def targets(self, symbols, lengths):
+        raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("12.1"):
+    register(Last)
+    inputs, targets = get_task("last").examples(8, 20, seed=1, step=0, lengths=(1, 8))
+    for symbols, m, target in zip(np.array(inputs["symbols"]), np.array(inputs["lengths"]), np.array(targets)):
+        assert (target[0] == symbols[m - 1]).all(), f"m = {m}: the last symbol is symbols[{m - 1}], {symbols[m - 1]}"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# class Last(Task):
+#     name = "last"
+#     columns = answer_columns = {"symbol": 3}
+#     writes = False
+#
+#     def answer_length(self, m):
+#         return 1
+#
+#     def targets(self, symbols, lengths):
+#         return np.array([row[m - 1 : m] for row, m in zip(symbols, lengths)])
+# ```
+#
+# </details>
+
+# %% [markdown]
+# **12.2 Inputs of your own kind.** In half of the training inputs all keys shall be the same. Override `compose`: it returns
+# `symbols[batch, n, b]` and the lengths, and `super().compose(…)` draws random ones. Use the even rows.
+
+
+# %% tags=["exercise"]
+class Crowded(LargestLast):
+    name = "crowded"
+
+    def compose(self, n, lengths, seed, kinds=()):
+        raise NotImplementedError
+
+
+# %% tags=["check"]
+with check("12.2"):
+    register(Crowded)
+    keys = np.array(get_task("crowded").examples(8, 40, seed=0, step=0)[0]["symbols"])[..., :5]
+    same = (keys == keys[:, :1]).all(axis=(1, 2))
+    assert same[::2].all(), "in the even rows every key is the row's first"
+    assert not same[1::2].any(), "the odd rows stay as they are"
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# class Crowded(LargestLast):
+#     name = "crowded"
+#
+#     def compose(self, n, lengths, seed, kinds=()):
+#         symbols, lengths = super().compose(n, lengths, seed, kinds)
+#         crowded = tf.concat([tf.repeat(symbols[:, :1, :5], n, axis=1), symbols[..., 5:]], axis=2)
+#         even = tf.range(symbols.shape[0]) % 2 == 0
+#         return tf.where(even[:, None, None], crowded, symbols), lengths
+# ```
+#
+# </details>
+
+# %% [markdown]
+# ## Summary
+#
+# - A task is a class with its symbols and its right answers; `register` makes it known, and says what does not fit.
+# - Take the recipe of the nearest task. Depth comes from lessons, the fine print from the fall of the rate.
+# - Try what nobody samples. Know what chance is, and stop a run that stays there.
+#
+# This was the last chapter. The [notation](90_notation.ipynb) and the [ledger](91_ledger.ipynb) follow.
