@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -134,7 +135,7 @@ def test_unknown_name():
 def test_shipping(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     recipe = RECIPES["smallest-2016"]
-    build(recipe).save_weights(tmp_path / "run.weights.h5")
-    pretrained.ship("plain", tmp_path / "run.weights.h5", {"recipe": vars(recipe), "seed": 7})
+    save_weights(build(recipe), tmp_path / "run.weights.h5")
+    pretrained.ship("plain", tmp_path / "run.weights.h5", {"recipe": dataclasses.asdict(recipe), "seed": 7})
     assert names() == ["plain"] and load_pretrained("plain").card["seed"] == 7
     assert json.loads((tmp_path / "plain.json").read_text())["recipe"]["memory"] == spell_out("2016")
