@@ -30,7 +30,7 @@ EXAMPLES = {
     "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536\n  ham sort --random 1048576 --machine",
     "tune": "ham tune sort --trials 10 --epochs 20",
     "table": "ham table sort --markdown",
-    "prove": "ham prove sort",
+    "prove": "ham prove sort-digital",
     "tasks": "ham tasks",
     "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1",
 }

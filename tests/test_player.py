@@ -121,5 +121,6 @@ def test_bad_input_is_named(frames, says):
 
 
 def test_a_frame_is_what_draw_tree_takes():
-    draw_tree(**next(sorting(8)))
+    figure = draw_tree(**next(sorting(8)))
+    assert "Tree of 8 leaves" in figure.alt and " to leaf 4." in figure.alt
     plt.close("all")

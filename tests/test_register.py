@@ -35,7 +35,7 @@ class InNumpy(LargestLast):
     name = "largest-last-numpy"
 
     def targets(self, symbols, lengths):
-        answers = np.zeros((len(symbols), 1, 10), "float32")
+        answers = np.zeros((len(symbols), 1, 10), int)  # of any type
         for k, (row, m) in enumerate(zip(symbols, lengths, strict=True)):
             keys = row[:m, :5] @ [16, 8, 4, 2, 1]
             answers[k, 0] = row[m - 1 - np.argmax(keys[::-1])]

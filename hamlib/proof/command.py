@@ -17,7 +17,7 @@ from hamlib.training import build, read_run
 
 def add_options(parser):
     """Give ``ham prove`` its arguments."""
-    parser.add_argument("task", help="a task, or a shipped model (raw-sort)")
+    parser.add_argument("task", help="a task, or a shipped model (sort-digital)")
     parser.add_argument("--run", dest="folder", help="folder of a run (default: the shipped model)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -86,7 +86,7 @@ class Stage:
             ("anywhere", lambda value: isinstance(value, bool), "True or False"),
             (
                 "until",
-                lambda value: _is(int, 0)(value) or _is(float, -1)(value) and 0 <= value < 1,
+                lambda value: _is(int, 0)(value) or isinstance(value, float) and 0 <= value < 1,
                 "an epoch, or an error",
             ),
             (

@@ -85,17 +85,14 @@ RECIPES = {
     ),
     # Right for every input, as `ham prove` finds out: a digital memory, in trees of two depths, rounded in the second
     # half of the run.
-    "smallest-digital": Recipe(
+    "smallest-digital": dataclasses.replace(
+        ALGORITHM,
         task="smallest",
         memory="digital",
-        loss="binary_crossentropy",
+        model="raw",
         stages=(Stage(4, until=1), Stage(32, ((8, 8, 1), (32, 32, 1)))),
-        inputs=("mixed", "alike"),
         learning_rate=(0.004, 0.00005),
-        clip=0.1,
         epochs=60,
-        steps=250,
-        validation_steps=20,
     ),
     # The same job with REINFORCE (Sec. 3.3), from small trees to larger ones.
     "smallest-reinforce": Recipe(

@@ -253,9 +253,11 @@ _draw_in_numpy = tf.function(_examples, autograph=False)
 def _targets(task, symbols, lengths):
     if not task.in_numpy:
         return task.targets(symbols, lengths)
-    targets = tf.numpy_function(task.targets, [symbols, lengths], tf.float32)
+    targets = tf.numpy_function(
+        lambda *inputs: np.asarray(task.targets(*inputs), "float32"), [symbols, lengths], tf.float32
+    )
     shape = [symbols.shape[0], task.answer_length(symbols.shape[1]), task.answer_width]
-    return tf.ensure_shape(tf.cast(targets, tf.float32), shape)
+    return tf.ensure_shape(targets, shape)
 
 
 def drawn(task, n, batch_size, seed, pairs, *more):
