@@ -74,7 +74,8 @@ class LiveStructure:
     Args:
         model: a trained `RawHAM`.
         task: its `hamlib.tasks.Structure`.
-        n: leaves: it is full when so many things are in it, and goes on for as long as anyone wants.
+        n: leaves. It is full when as many things are in it as `Structure.room` says, and goes on for as long as anyone
+            wants.
 
     Attributes:
         memory: the `hamlib.models.Online` that does it.
@@ -99,8 +100,8 @@ class LiveStructure:
         """
         operation = self.task.push(*arguments)
         priority = arguments[0] if "priority" in self.task.columns else 0
-        if len(self) == self.memory.n:
-            raise ValueError(f"push: the {self.task.name} is full; it holds {self.memory.n} things")
+        if len(self) == self.task.room(self.memory.n):
+            raise ValueError(f"push: the {self.task.name} is full; it holds {len(self)} things")
         if "priority" in self.task.columns and priority in self._priorities:
             raise ValueError(f"priority: got {priority}, which is there already; expected another one")
         self._operate(operation)

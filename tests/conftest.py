@@ -1,7 +1,8 @@
-"""`book` is a folder of the repository, not an installed package: let the tests import it. One site for all tests."""
+"""Let the tests import `book`, which is not installed; one site for all tests; and the memory that they took."""
 
 import fcntl
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -26,3 +27,29 @@ def site(tmp_path_factory):
             pages.build(folder)
             (folder / "seconds").write_text(str(time.monotonic() - start))
     return folder
+
+
+PEAKS = {}  # of each worker: its own peak memory, and that of its largest child, such as a chapter's kernel, in MB
+
+
+def peaks():
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return [resource.getrusage(who).ru_maxrss / unit for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peaks"] = peaks()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    PEAKS[node.gateway.id] = getattr(node, "workeroutput", {}).get("peaks")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for name, found in sorted((PEAKS or {"this process": peaks()}).items()):
+        if found:
+            terminalreporter.write_line(
+                f"memory, peak of {name}: {found[0]:,.0f} MB; of its largest child {found[1]:,.0f}"
+            )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 import json
 
 import keras
@@ -56,31 +57,56 @@ def tournament(writes):
     )
 
 
-def stack_machine():
-    """A right stack. Leaves: 0 free, 1 + v held. Inner: empty, some, full, each with where PUSH and POP go."""
-    task = get_task("stack")
+def structure_machine(name, kinds, push, pop):
+    """Leaves: 0 free, 1 + v held. Inner nodes: a kind of subtree, and the ways of PUSH and POP.
+
+    Args:
+        name: of the task.
+        kinds: of each kind of subtree a picture of three leaves; the first two are all free and all held.
+        push, pop: the leaf that an operation goes to in a picture of six, or None.
+    """
+    task = get_task(name)
     operations = np.stack([task.pop(), *(task.push(value) for value in range(32))])
-    empty, some, full = range(3)
-    inner = list(itertools.product((empty, some, full), (0, 1), (0, 1)))  # how full, the way of PUSH, the way of POP
-    count = [empty, *[full] * 32, *(kind for kind, _, _ in inner)]
-    join = np.full((45, 45), -1)
-    for i, j in itertools.product(range(45), repeat=2):
+    inner = list(itertools.product(range(len(kinds) + 1), (0, 1), (0, 1)))  # the last kind: what cannot be
+    kind = [0, *[1] * 32, *(kind for kind, _, _ in inner)]
+    size = len(kind)
+    join = np.full((size, size), -1)
+    short = [re.sub(r"(.)\1+", r"\1", picture) for picture in kinds]
+    for i, j in itertools.product(range(size), repeat=2):
         if (i < 33) == (j < 33):
-            kind = count[i] if count[i] == count[j] else some
-            made = (kind, int(count[i] == full), int(count[j] != empty))  # the left one fills first
+            made = (len(kinds), 0, 0)
+            if max(kind[i], kind[j]) < len(kinds):
+                both = kinds[kind[i]] + kinds[kind[j]]
+                if (label := re.sub(r"(.)\1+", r"\1", both)) in short:
+                    made = (short.index(label), int(push(both) > 2), int(pop(both) > 2))
             join[i, j] = 33 + inner.index(made)
-    right = np.zeros((33, 45), "int8")
+    right = np.zeros((33, size), "int8")
     right[0, 33:] = [pop for _, _, pop in inner]
     right[1:, 33:] = [push for _, push, _ in inner]
-    written = np.full((33, 45), -1)
+    written = np.full((33, size), -1)
     written[0, :33] = 0
     written[1:, :33] = 1 + np.arange(32)[:, None]
-    answer = np.zeros((45, 5), "int8")
+    answer = np.zeros((size, 5), "int8")
     answer[1:33] = operations[1:, 1:]
     return TreeMachine(np.zeros((0, 5)), operations, np.zeros(0, int), 0, join, right, written, answer)
 
 
-MACHINES = {"smallest": tournament(False), "sort": tournament(True), "stack": stack_machine()}
+def after(leaves, one, other):
+    """The first leaf that is ``one`` after an ``other``, in a ring."""
+    return next((k for k in range(len(leaves)) if leaves[k] == one and leaves[k - 1] == other), 0)
+
+
+def stack_machine():
+    return structure_machine("stack", ("EEE", "FFF", "FEE"), lambda s: s.find("E"), lambda s: s.rfind("F"))
+
+
+def queue_machine():
+    kinds = "EEE", "FFF", "FEE", "EEF", "EFE", "FEF"
+    return structure_machine("queue", kinds, lambda s: after(s, "E", "F"), lambda s: after(s, "F", "E"))
+
+
+MACHINES = {"smallest": tournament(False), "sort": tournament(True)}
+MACHINES |= {"stack": stack_machine(), "queue": queue_machine()}
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -93,8 +119,9 @@ def test_a_right_machine_is_proved(name):
 def test_a_right_machine_answers_right(name):
     """The tables run as a model does."""
     task = get_task(name)
-    inputs, targets = task.examples(16, 20, 0, 0)
-    assert not np.any(task.wrong(targets, TableRunner(MACHINES[name], task)(inputs)))
+    for leaves in (16, 4) if name in ("stack", "queue") else (None,):  # on 4 leaves things go round and round
+        inputs, targets = task.examples(16, 20, 0, 0, leaves=leaves)
+        assert not np.any(task.wrong(targets, TableRunner(MACHINES[name], task)(inputs)))
 
 
 def flipped(machine, table, where):
@@ -118,13 +145,18 @@ def flipped(machine, table, where):
         ("stack", "written", (6, 0)),
         ("stack", "answer", (4, 2)),
         ("stack", "right", (9, 33)),
-        ("stack", "right", (0, 40)),
+        ("stack", "right", (0, 33 + 4 * 2)),
+        ("queue", "written", (0, 5)),
+        ("queue", "written", (6, 0)),
+        ("queue", "answer", (4, 2)),
+        ("queue", "right", (9, 33)),
+        ("queue", "right", (0, 33 + 4 * 5)),
     ],
 )
 def test_one_flipped_entry_is_refuted(name, table, where):
     """In every table; and the counterexample is wrong in fact."""
     machine = flipped(MACHINES[name], table, where)
-    if name == "stack" and table == "written" and where[0] == 0:
+    if name in ("stack", "queue") and table == "written" and where[0] == 0:
         machine.written[where] = 3
     task = get_task(name)
     try:

@@ -129,7 +129,7 @@ def _operations(rng, task, wishes, n):
     """Operations ``[m, b]`` that do as wished where they can; priorities ascend."""
     inside, made, priority = 0, [], 0
     for pop in wishes:
-        pop = (pop and inside > 0) or inside == n
+        pop = (pop and inside > 0) or inside == task.room(n)
         inside += -1 if pop else 1
         arguments = [int(rng.integers(32))]
         if "priority" in task.columns:

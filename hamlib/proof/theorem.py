@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.models import RawHAM, weights_hash
+from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
-from hamlib.proof.stack import Refuted, check_stack
 from hamlib.tasks import Structure
 
-SELECTING, LAWS = ("smallest", "sort"), {"stack": check_stack}
+SELECTING, LAWS = ("smallest", "sort"), {"stack": StackLaw, "queue": QueueLaw}
 
 
 class Undecided(ValueError):
@@ -75,7 +75,7 @@ def prove(machine, task, model=None):
     """Prove that a machine answers all inputs of a task right, of any length, or find one that it does not.
 
     What is checked, and why that is enough, is said where it is done: `hamlib.proof.selecting` for tasks that take the
-    smallest key first, `hamlib.proof.stack` for a stack.
+    smallest key first, `hamlib.proof.blocks` for a stack and a queue.
 
     Args:
         machine: a `TreeMachine`.
@@ -100,7 +100,7 @@ def prove(machine, task, model=None):
     else:
         example, refuted, why = None, 0, ""
         try:
-            checked, heights = LAWS[task.name](small, task)
+            checked, heights = check_blocks(small, task, LAWS[task.name])
         except Refuted as law:
             refuted, why = 1, str(law)
             example = refute_structure(runner, task)

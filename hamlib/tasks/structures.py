@@ -67,7 +67,7 @@ class Structure(Task):
 
     def compose(self, n, lengths, seed, kinds=(), leaves=None):
         arguments, _ = super().compose(n, lengths, seed)
-        m, place = lengths[:, None], tf.range(n)
+        m, place, room = lengths[:, None], tf.range(n), self.room(leaves or n)
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
         if "alike" in kinds:
             turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
@@ -75,15 +75,19 @@ class Structure(Task):
         wishes = chance <= place
 
         def operate(before, wish):
-            left, pushed, _ = before
-            pop = (wish | (pushed == leaves)) & (left > 0)
-            return left + tf.where(pop, -1, 1), pushed + tf.where(pop, 0, 1), pop
+            inside, _ = before
+            pop = (wish | (inside == room)) & (inside > 0)
+            return inside + tf.where(pop, -1, 1), pop
 
-        start = tf.zeros_like(lengths), tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
-        _, pushed, pops = map(tf.transpose, tf.scan(operate, tf.transpose(wishes), start))
-        pops, there_is_room = pops[..., None], tf.reduce_sum(tf.cast(pushed <= leaves, tf.int32), axis=1)
+        start = tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
+        _, pops = tf.scan(operate, tf.transpose(wishes), start)
+        pops = tf.transpose(pops)[..., None]
         operations = tf.concat([tf.cast(pops, tf.float32), tf.where(pops, 0.0, arguments[..., 1:])], axis=-1)
-        return operations, tf.minimum(lengths, there_is_room)
+        return operations, lengths
+
+    def room(self, leaves):
+        """How many things a tree of so many leaves holds."""
+        return leaves
 
     def ranks(self, symbols):
         """Return ``[batch, m]`` ints: of all that was pushed by ``symbols[batch, m, b]``, a POP takes the highest."""
@@ -175,6 +179,9 @@ class Queue(Structure):
 
     name = "queue"
     columns = {"pop": 1, "value": 5}
+
+    def room(self, leaves):
+        return max(1, leaves - 1)
 
     def ranks(self, symbols):
         return tf.broadcast_to(tf.range(symbols.shape[1])[::-1], symbols.shape[:2])
