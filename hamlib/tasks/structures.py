@@ -15,7 +15,7 @@ class Structure(Task):
     """
 
     answer_columns = {"value": 5}
-    kinds = ("alike", "placed")
+    kinds = ("alike", "reuse", "placed")
 
     def examples(self, n, batch_size, seed, step, lengths=None, leaves=None, answers=None, skip=False, kinds=()):
         """Draw a batch as `Task.examples` does: n operations on ``leaves`` leaves (default: n), at first empty.
@@ -23,7 +23,8 @@ class Structure(Task):
         On fewer leaves than operations, not more is pushed than there are leaves: a POP stands for a PUSH without one,
         and an input ends where nothing is left to pop either.
 
-        Kinds: ``"alike"``: half of the batch pushes first, up to a random operation, and then pops; in the other half
+        Kinds: ``"reuse"``: no more than `room` is *in* it at a time, and leaves are used again; no input ends early.
+        ``"alike"``: half of the batch pushes first, up to a random operation, and then pops; in the other half
         priorities are near each other. ``"dense"``, of a priority queue: they are so in half of the one and half of
         the other, half of them as near as can be. ``"placed"``: each PUSH goes to a leaf of its own that is drawn: all
         but where to PUSH to can then be learned with soft attention.
@@ -67,7 +68,9 @@ class Structure(Task):
 
     def compose(self, n, lengths, seed, kinds=(), leaves=None):
         arguments, _ = super().compose(n, lengths, seed)
-        m, place, room = lengths[:, None], tf.range(n), self.room(leaves or n)
+        m, place, reuse = lengths[:, None], tf.range(n), "reuse" in kinds
+        leaves = leaves or n
+        room = self.room(leaves) if reuse else leaves
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
         if "alike" in kinds:
             turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
@@ -75,13 +78,15 @@ class Structure(Task):
         wishes = chance <= place
 
         def operate(before, wish):
-            inside, _ = before
-            pop = (wish | (inside == room)) & (inside > 0)
-            return inside + tf.where(pop, -1, 1), pop
+            left, pushed, _ = before
+            pop = (wish | ((left if reuse else pushed) == room)) & (left > 0)
+            return left + tf.where(pop, -1, 1), pushed + tf.where(pop, 0, 1), pop
 
-        start = tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
-        _, pops = tf.scan(operate, tf.transpose(wishes), start)
-        pops = tf.transpose(pops)[..., None]
+        start = tf.zeros_like(lengths), tf.zeros_like(lengths), tf.zeros_like(wishes[:, 0])
+        _, pushed, pops = map(tf.transpose, tf.scan(operate, tf.transpose(wishes), start))
+        pops = pops[..., None]
+        if not reuse:
+            lengths = tf.minimum(lengths, tf.reduce_sum(tf.cast(pushed <= leaves, tf.int32), axis=1))
         operations = tf.concat([tf.cast(pops, tf.float32), tf.where(pops, 0.0, arguments[..., 1:])], axis=-1)
         return operations, lengths
 

@@ -215,7 +215,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
 
     def batches(purpose, n, *lesson, first_step=0):
         # Places are told in validation too: without them nothing is where it shall be found.
-        kinds = recipe.kinds if purpose == "train" else {"placed"} & set(recipe.kinds)
+        kinds = [kind for kind in recipe.kinds if purpose == "train" or kind in ("placed", "reuse")]
         samples = recipe.loss["samples"] if purpose == "train" and recipe.reinforced else 1
         where = stream_seed(seed, purpose), first_step, recipe.lengths(n), *lesson
         return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds))
