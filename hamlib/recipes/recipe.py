@@ -134,8 +134,7 @@ class Recipe:
         stages: the curriculum, `Stage` after `Stage`; the last lasts to the end.
         inputs: what training inputs are like beside random ones: `Task.kinds`, and ``"mixed"`` for lengths uniform on
             [1, k], k each of the stages' n, in validation too; otherwise every input fills its tree.
-        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run; ``"stays"``; or
-            ``"none"``. Without noise a memory whose JOIN carries is rounded.
+        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run; or ``"stays"``.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
         epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
@@ -175,7 +174,7 @@ class Recipe:
                 "a stage or more",
             ),
             ("inputs", _is_tuple_of(kinds.__contains__), f"some of {', '.join(kinds)}"),
-            ("noise", ("falls", "stays", "none").__contains__, "falls, stays or none"),
+            ("noise", ("falls", "stays").__contains__, "falls or stays"),
             ("clip", lambda value: value is None or _is(float, 0)(value), "a positive number or None"),
             ("learning_rate", _is_tuple_of(_is(float, 0), 2), "two positive numbers"),
         )

@@ -124,7 +124,7 @@ class FallingNoise(keras.callbacks.Callback):
     """Lets the noise fall to zero over the first half of a run: digital values early, fine print late.
 
     Args:
-        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise. 0: none from the start.
+        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
 
     A memory whose JOIN carries is rounded from then on: continuous and noisy first, digital late.
     """
@@ -134,15 +134,12 @@ class FallingNoise(keras.callbacks.Callback):
         self.epochs = epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        memory, share = (
-            getattr(self.model, "memory", None),
-            max(0.0, 1 - 2 * epoch / self.epochs) if self.epochs else 1.0,
-        )
+        memory, share = getattr(self.model, "memory", None), max(0.0, 1 - 2 * epoch / self.epochs)
         for name, first in memory.config["noise"].items() if memory else ():
             if first:
                 getattr(memory, name).noise.assign(first * share)
         if getattr(memory, "digital", None) is not None:
-            memory.digital.assign(float(share == 0 or self.epochs == 0))
+            memory.digital.assign(float(share == 0))
 
 
 class FallingEntropy(keras.callbacks.Callback):
@@ -223,7 +220,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
     watching = [
         OnlyNumbers(),
         curriculum,
-        *([FallingNoise(recipe.epochs * (recipe.noise == "falls"))] if recipe.noise != "stays" else []),
+        *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
         checkpoints,
         *([FallingEntropy(recipe.loss["entropy"], recipe.epochs)] if recipe.reinforced else []),
         keras.callbacks.CSVLogger(folder / "log.csv", append=True),
