@@ -3,8 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
-import platform
 import re
 import sys
 import time
@@ -12,12 +10,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hamlib import evaluation, pretrained, training
+from hamlib.evaluation import plan
 from hamlib.memory import ATTENTIONS
-from hamlib.models import check_fits, load_weights, weights_hash
-from hamlib.proof import Proof, examine, extract, places
+from hamlib.models import check_fits, load_weights
+from hamlib.proof import extract, places
 from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
@@ -32,7 +30,9 @@ EXAMPLES = {
     "table": "ham table sort --markdown",
     "prove": "ham prove sort-digital",
     "tasks": "ham tasks",
-    "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1",
+    "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1\n"
+    "  ham ledger all --plan | xargs -P 2 -d '\\n' -n 1 sh -c        (two jobs at a time)\n"
+    "  ham ledger all --collect",
 }
 
 
@@ -113,11 +113,7 @@ def _parser():
 
     command("tasks", _tasks, "List the tasks, the recipes and the shipped models.")
 
-    ledger = command("ledger", _ledger, "Train the seeds of a task, measure them, ship seed 0: makes the ledger.")
-    ledger.add_argument("task", nargs="?", default="smallest", help="default: smallest")
-    ledger.add_argument("--recipes", nargs="+", help="rows of the table (default: all)")
-    ledger.add_argument("--seeds", type=int, nargs="+", help="default: all of the table")
-    ledger.add_argument("--runs", type=Path, default=Path("runs"), help="home of the runs (default: runs)")
+    plan.add_options(command("ledger", plan.ledger_command, "Train and measure the seeds of a task: makes the ledger."))
     return parser
 
 
@@ -164,17 +160,6 @@ def _bar(total, what):
     return show
 
 
-class _Epochs(keras.callbacks.Callback):
-    """A bar over the epochs of runs that say nothing else."""
-
-    bar = None
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not epoch or not self.bar:
-            self.bar = keras.utils.Progbar(None, unit_name="epoch", stateful_metrics=["val_wrong"])
-        self.bar.update(epoch + 1, [("val_wrong", logs["val_wrong"])], finalize=False)
-
-
 def _recipe_for(task, name):
     recipe = get_recipe(name)
     if recipe.task != task.name:
@@ -189,7 +174,7 @@ def _tune(options):
     recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
     folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
-    study = training.tune(recipe, folder, options.trials, options.seed, [_Epochs()])
+    study = training.tune(recipe, folder, options.trials, options.seed, [training.Epochs()])
     print()
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
@@ -287,48 +272,6 @@ def _tasks(options):
             print(f"  recipe {recipe}")
         if name in pretrained.names():
             print(f"  shipped model {name}")
-
-
-def _ledger(options):
-    options.go_on = "Finished epochs and seeds are safe: the same command goes on from there."
-    if options.task not in evaluation.ROWS:
-        raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(evaluation.ROWS)}")
-    task = get_task(options.task)
-    rows = evaluation.ROWS[task.name]
-    if unknown := set(options.recipes or rows) - set(rows):
-        raise ValueError(f"recipes: unknown {', '.join(unknown)}; {task.name} has: {', '.join(rows)}")
-    for name in options.recipes or rows:
-        label = rows[name]
-        command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
-        row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
-        if RECIPES[name].memory is None:
-            row["rates"] = training.try_rates(RECIPES[name], options.runs / f"{name}-rates", callbacks=[_Epochs()])
-        for seed in options.seeds or evaluation.SEEDS[name]:
-            folder = options.runs / f"{name}-seed{seed}"
-            model, run = training.train(RECIPES[name], folder, seed, verbose=0, callbacks=[_Epochs()])
-            entry = _entry(seed, RECIPES[name], run)
-            if RECIPES[name].memory and RECIPES[name].memory["join"] == "carry":
-                found = examine(model, task)
-                entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
-            print(json.dumps(entry), flush=True)
-            curve = training.read_log(folder)["val_wrong"].round(4).tolist()
-            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=weights_hash(model))
-            evaluation.write_ledger(task.name, row, entry | measured)
-            if not seed and not name.endswith("-2016"):
-                card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
-                pretrained.ship(name, run.best_weights, card)
-    print(evaluation.table_text(evaluation.ledger_rows(task.name)))
-
-
-def _entry(seed, recipe, run):
-    """What the ledger says of a run, but for its figures."""
-    return dict(
-        seed=seed,
-        steps=recipe.total_steps(),
-        minutes=round(float(run.seconds) / 60, 1),
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, Keras {keras.__version__}",
-        best_validation_error=float(run.best_error),
-    )
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ examples are a pure function of the step, so a run that was stopped goes on as i
 """
 
 from hamlib.training.fitting import build, compile_model, stream, train
-from hamlib.training.runs import open_run, read_log, read_run
+from hamlib.training.runs import Epochs, open_run, read_log, read_run
 from hamlib.training.tuning import try_rates, tune
 
 __all__ = [
+    "Epochs",
     "build",
     "compile_model",
     "open_run",

@@ -79,6 +79,17 @@ class Checkpoints(keras.callbacks.Callback):
         self.manager.save(epoch + 1)
 
 
+class Epochs(keras.callbacks.Callback):
+    """A bar over the epochs of runs that say nothing else."""
+
+    bar = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not epoch or not self.bar:
+            self.bar = keras.utils.Progbar(None, unit_name="epoch", stateful_metrics=["val_wrong"])
+        self.bar.update(epoch + 1, [("val_wrong", logs["val_wrong"])], finalize=False)
+
+
 def _is_whole(path):
     """Whether every tensor of a checkpoint can be read; a restore that failed half-way would mix two states."""
     try:

@@ -1,0 +1,117 @@
+"""More than one process: the ledger's jobs, a search that workers share, a run whose batches are divided."""
+
+import subprocess
+import sys
+import types
+
+import keras
+import pytest
+
+from hamlib import pretrained, recipes, training
+from hamlib.__main__ import main
+from hamlib.evaluation import ledger, plan
+from hamlib.models import save_weights
+
+TINY = recipes.Recipe(task="smallest", memory="2016", epochs=2, steps=4, validation_steps=2)
+
+
+def untrained(recipe, folder, seed, **_):
+    """What `train` leaves and returns, in no time."""
+    keras.utils.set_random_seed(seed)
+    model = training.build(recipe)
+    training.open_run(folder, recipe, seed)
+    save_weights(model, folder / "best.weights.h5")
+    (folder / "log.csv").write_text("epoch,val_wrong\n0,0.5\n1,0.25\n")
+    return model, types.SimpleNamespace(seconds=60.0, best_error=0.25, best_weights=folder / "best.weights.h5")
+
+
+@pytest.fixture
+def small_ledger(tmp_path, monkeypatch):
+    """A ledger of two recipes that take no time, two seeds each, far from the one that ships."""
+    monkeypatch.setattr(training, "train", untrained)
+    for name in ("smallest", "smallest-2016"):
+        monkeypatch.setitem(recipes.RECIPES, name, TINY)
+        monkeypatch.setitem(ledger.SEEDS, name, (0, 1))
+    monkeypatch.setitem(ledger.ROWS, "smallest", {"smallest": "ours", "smallest-2016": "2016"})
+    monkeypatch.setattr(plan, "measure", lambda *_: {"soft": {4: [2, 20]}, "hard": {4: [3, 20], 8: [0, 5]}})
+    monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.json")
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    ledger.read_ledger.cache_clear()
+    yield tmp_path
+    ledger.read_ledger.cache_clear()
+
+
+def planned(capsys, *more):
+    capsys.readouterr()
+    assert main(["ledger", "smallest", "--plan", *more]) == 0
+    return [line.split()[3:] for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_jobs_of_a_plan_make_the_same_ledger(small_ledger, capsys):
+    assert main(["ledger", "smallest", "--runs", "alone"]) == 0
+    alone, card = ledger.LEDGER.read_text(), (small_ledger / "smallest.json").read_text()
+    ledger.LEDGER.unlink()
+    (small_ledger / "smallest.json").unlink()
+    jobs = planned(capsys)
+    assert len(jobs) == 4 and jobs[0][:2] == ["ledger", "smallest"]
+    for job in reversed(jobs[1:]):
+        assert main(job) == 0
+        assert not ledger.LEDGER.exists()
+    assert planned(capsys) == jobs[:1]  # what is left
+    assert main(["ledger", "smallest", "--collect"]) == 0
+    assert "3 entries are in the ledger; 1 jobs have not" in capsys.readouterr().out
+    assert main(jobs[0]) == 0 and planned(capsys) == []
+    for _ in range(2):  # again: the same
+        assert main(["ledger", "smallest", "--collect"]) == 0
+        assert ledger.LEDGER.read_text() == alone
+    assert (small_ledger / "smallest.json").read_text() == card
+
+
+def test_a_job_run_twice_and_entries_that_are_not_what_they_should_be(small_ledger, monkeypatch, capsys):
+    one, other = planned(capsys, "--recipes", "smallest-2016")
+    assert main(one) == main(other) == 0
+    file, foreign = (small_ledger / f"runs/smallest-2016-seed{seed}/entry.json" for seed in (0, 1))
+    good = file.read_text()
+
+    def refused(arguments, message):
+        capsys.readouterr()
+        assert main(arguments) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+        assert not ledger.LEDGER.exists()  # not even the good one is merged
+
+    collect = ["ledger", "smallest", "--collect"]
+    refused(one, "entry.json is there already; --collect merges it")
+    assert file.read_text() == good
+    for text in (good[:200], "", "[]", good.replace('"wrong"', '"rong"').replace('"steps": 8', '"steps": 9')):
+        file.write_text(text)
+        refused(collect, f"entry: {file.relative_to(small_ledger)} is damaged; delete the file and do its job again")
+    file.write_text(foreign.read_text())
+    refused(collect, "has another seed than this hamlib")
+    file.write_text(good)
+    with monkeypatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "smallest-2016", TINY.at_rate(0.5))
+        refused(collect, "has another recipe than this hamlib")
+        patch.setitem(recipes.RECIPES, "smallest-2016", TINY)
+        patch.setattr(plan, "_code", lambda: "another commit")
+        refused(collect, "has another code than this hamlib")
+    assert main(collect) == 0
+
+
+def test_weights_that_are_not_those_that_were_measured_do_not_ship(small_ledger, capsys):
+    for job in planned(capsys, "--recipes", "smallest"):
+        assert main(job) == 0
+    shipped, other = (small_ledger / f"runs/smallest-seed{seed}/best.weights.h5" for seed in (0, 1))
+    shipped.write_bytes(other.read_bytes())
+    assert main(["ledger", "smallest", "--collect"]) == 2
+    assert "has other weights than entry.json measured" in capsys.readouterr().err
+    assert not ledger.LEDGER.exists() and not (small_ledger / "smallest.json").exists()
+
+
+def test_a_line_of_a_plan_is_a_command():
+    """As it is printed, by a shell, in a process of its own."""
+    plan = subprocess.run([sys.executable, "-m", "hamlib", "ledger", "all", "--plan"], capture_output=True, text=True)
+    lines = plan.stdout.splitlines()
+    assert len(lines) == len(set(lines)) == sum(len(ledger.SEEDS[name]) for row in ledger.ROWS.values() for name in row)
+    assert all(line.startswith("python -m hamlib ledger ") and line.endswith(" --job") for line in lines)
