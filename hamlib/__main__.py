@@ -37,7 +37,10 @@ EXAMPLES = {
 
 
 def main(arguments=None):
-    """Run one command; return its exit status: 0 done, 1 refuted, 2 bad input or undecided, 130 stopped by Ctrl-C."""
+    """Run one command and return its exit status.
+
+    It is 0 done, 1 refuted, 2 bad input or undecided, 75 another worker does not answer, 130 stopped by Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
@@ -46,7 +49,7 @@ def main(arguments=None):
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 75 if isinstance(error, ConnectionError) else 2  # 75: to be tried again
 
 
 def _parser():
@@ -130,8 +133,11 @@ def _train(options):
     told = "".join(re.sub(r"[^\w.=,-]+", "_", f"-{change}") for change in changes)
     folder = options.folder or Path("runs") / f"{name}{told}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
-    print(f"{name}{told}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
+    if training.is_chief():
+        print(f"{name}{told}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps", flush=True)
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
+    if not training.is_chief():
+        return
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
     rows = evaluation.published_rows(task.name)
     measured = {}

@@ -40,6 +40,7 @@ def ledger_command(options):
         options: what `add_options` parsed.
     """
     options.go_on = "Finished epochs and seeds are safe: the same command goes on from there."
+    training.check_alone("the jobs of --plan are shared out, not their batches")
     tasks = list(ROWS) if options.task == "all" else [options.task]
     jobs = _jobs(tasks, options.recipes, options.seeds, options.runs)
     if options.plan:

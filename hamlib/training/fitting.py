@@ -170,6 +170,8 @@ def _most_together(steps):
 def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
     """Train a recipe in a folder, or go on with the run that is there.
 
+    Under a ``TF_CONFIG`` of several workers all of them call it, and so do several GPUs of one machine: see `workers`.
+
     Args:
         recipe: a `Recipe`.
         folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
@@ -185,8 +187,10 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     Raises:
         ValueError: the folder holds another run, or is in use; a bad seed; the run to start from has another model;
-            or the loss is no number any more.
+            the loss is no number any more; or, of several workers, ``TF_CONFIG`` is bad, one has another recipe or
+            seed, or what the recipe asks for is not divided among them (REINFORCE).
         OSError: the folder cannot be written, or that of the run to start from is none.
+        ConnectionError: a worker does not answer, or is lost.
     """
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
     found, folder, chief = workers.cluster(), Path(folder), workers.is_chief()
