@@ -26,7 +26,8 @@ EXAMPLES = {
     "  ham train smallest --n 32 --start runs/eight        (the 2016 code's naive curriculum)",
     "evaluate": "ham evaluate sort --n 32 128 --examples 500 --lengths 1 32",
     "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536\n  ham sort --random 1048576 --machine",
-    "tune": "ham tune sort --trials 10 --epochs 20",
+    "tune": "ham tune sort --trials 10 --epochs 20\n"
+    "  ham tune sort --trials 10 --storage /shared/sort.journal        (on as many machines as there are)",
     "table": "ham table sort --markdown",
     "prove": "ham prove sort-digital",
     "tasks": "ham tasks",
@@ -106,6 +107,9 @@ def _parser():
     tune.add_argument("--trials", type=int, default=20, help="runs in all (default: 20)")
     tune.add_argument("--epochs", type=int, help="of each run (default: the recipe's)")
     tune.add_argument("--seed", type=int, default=0, help="of the runs and of what is drawn (default: 0)")
+    tune.add_argument(
+        "--storage", metavar="PATH|URL", help="journal or database that workers share (default: in FOLDER)"
+    )
     tune.add_argument("--folder", type=Path, help="home of the search (default: runs/tune-RECIPE-seedSEED)")
 
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
@@ -180,7 +184,7 @@ def _tune(options):
     recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
     folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
-    study = training.tune(recipe, folder, options.trials, options.seed, [training.Epochs()])
+    study = training.tune(recipe, folder, options.trials, options.seed, [training.Epochs()], options.storage)
     print()
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())

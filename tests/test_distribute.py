@@ -1,7 +1,9 @@
 """More than one process: the ledger's jobs, a search that workers share, a run whose batches are divided."""
 
+import os
 import subprocess
 import sys
+import time
 import types
 
 import keras
@@ -115,3 +117,56 @@ def test_a_line_of_a_plan_is_a_command():
     lines = plan.stdout.splitlines()
     assert len(lines) == len(set(lines)) == sum(len(ledger.SEEDS[name]) for row in ledger.ROWS.values() for name in row)
     assert all(line.startswith("python -m hamlib ledger ") and line.endswith(" --job") for line in lines)
+
+
+SEARCH = """
+import sys, time, types, pathlib
+from hamlib.training import tuning
+from test_distribute import TINY
+home, storage, victim = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "victim"
+tuning.HEARTBEAT = 1
+
+def train(recipe, folder, *_, **__):
+    with open(home / "log", "a") as file:
+        file.write(f"{folder.name} {recipe.learning_rate[0]} {'victim' if victim else 'done'}\\n")
+    time.sleep(1000 if victim else 0.5)
+    return None, types.SimpleNamespace(best_error=recipe.learning_rate[0])
+
+tuning.train = train
+study = tuning.tune(TINY, home, 7, storage=storage)
+print(sorted(trial.value for trial in study.trials if trial.value is not None))
+"""
+
+
+@pytest.mark.parametrize("storage", ["{}/shared.journal", "sqlite:///{}/shared.db"])
+def test_four_share_a_search_and_one_is_killed(tmp_path, storage):
+    def start(role):
+        arguments = [sys.executable, "-c", SEARCH, str(tmp_path), storage.format(tmp_path), role]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+        return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment)
+
+    log = tmp_path / "log"
+    victim = start("victim")
+    while not log.exists() and victim.poll() is None:
+        time.sleep(0.1)
+    others = [start("worker") for _ in range(3)]
+    while log.read_text().count("\n") < 4 and all(other.poll() is None for other in others):
+        time.sleep(0.1)
+    victim.kill()
+    results = {other.communicate(timeout=120)[0] for other in others}
+    victim.communicate()
+    lines = [line.split() for line in log.read_text().splitlines()]
+    assert lines[0][2] == "victim" and [line for line in lines if line[:2] == lines[0][:2]][1:] == [
+        [*lines[0][:2], "done"]
+    ]
+    done = [line for line in lines if line[2] == "done"]
+    assert sorted(line[0] for line in done) == [f"trial{k}" for k in range(7)]  # each once
+    assert len({line[1] for line in done}) == 7 and results == {f"{sorted(float(line[1]) for line in done)}\n"}
+
+
+@pytest.mark.parametrize("storage", ["postgresql://me:secret@127.0.0.1:1/x", "sqlite:////nowhere/at/all.db", "no://x"])
+def test_a_storage_that_cannot_be_reached(tmp_path, capsys, storage):
+    assert main(["tune", "smallest", "--storage", storage, "--folder", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: storage: ") and "cannot be reached" in error and error.count("\n") == 1
+    assert "secret" not in error

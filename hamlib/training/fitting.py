@@ -111,12 +111,16 @@ class Curriculum(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class NotANumber(ValueError):
+    """The loss of a run is no number any more."""
+
+
 class OnlyNumbers(keras.callbacks.Callback):
     """Stops a run whose loss is no number any more, before anything of it is saved."""
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise ValueError(
+            raise NotANumber(
                 f"loss: got {logs['loss']} in epoch {epoch + 1}; a smaller learning_rate or clip may keep it a number. "
                 "The last good state and the best weights are kept"
             )
