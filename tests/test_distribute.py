@@ -1,18 +1,23 @@
 """More than one process: the ledger's jobs, a search that workers share, a run whose batches are divided."""
 
+import dataclasses
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
 import types
 
 import keras
+import numpy as np
 import pytest
 
 from hamlib import pretrained, recipes, training
 from hamlib.__main__ import main
 from hamlib.evaluation import ledger, plan
 from hamlib.models import save_weights
+from hamlib.training import workers
 
 TINY = recipes.Recipe(task="smallest", memory="2016", epochs=2, steps=4, validation_steps=2)
 
@@ -170,3 +175,102 @@ def test_a_storage_that_cannot_be_reached(tmp_path, capsys, storage):
     error = capsys.readouterr().err
     assert error.startswith("error: storage: ") and "cannot be reached" in error and error.count("\n") == 1
     assert "secret" not in error
+
+
+RUN = """
+import sys
+import keras
+import numpy as np
+from hamlib import training
+from test_distribute import SHARED
+
+class Die(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if sys.argv[3] == "dies" and int(self.model.optimizer.iterations.numpy()) > 8:
+            import os, signal
+            os.kill(os.getpid(), signal.SIGKILL)  # in the second epoch
+
+try:
+    model, run = training.train(SHARED, sys.argv[1], int(sys.argv[2]), verbose=0, callbacks=[Die()])
+    print(float(run.best_error), [float(abs(w).sum()) for w in model.get_weights()])
+except (ValueError, ConnectionError) as error:
+    print(type(error).__name__, error)
+"""
+# With noise, a clipped gradient, a batch that does not divide evenly, and a length of each input of its own.
+SHARED = dataclasses.replace(TINY, memory="book", clip=0.1, batch_size=7, epochs=3, steps=8, inputs=("mixed",))
+
+
+def two_workers(folder, seeds=(3, 3), roles=("", "")):
+    """Train SHARED in two processes; return what each printed."""
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", 0))
+        port = some.getsockname()[1]
+    processes = []
+    for k in range(2):
+        config = {"cluster": {"worker": [f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}"]}}
+        config["task"] = {"type": "worker", "index": k}
+        path = os.pathsep.join([os.path.dirname(__file__), *sys.path])
+        environment = os.environ | {"PYTHONPATH": path, "TF_CONFIG": json.dumps(config)}
+        arguments = [sys.executable, "-c", RUN, str(folder), str(seeds[k]), roles[k]]
+        processes.append(subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment))
+    return [process.communicate(timeout=200)[0] for process in processes]
+
+
+def test_two_workers_make_the_steps_of_one_and_go_on_after_one_was_killed(tmp_path):
+    one, run = training.train(SHARED, tmp_path / "one", 3, verbose=0)
+    said, nothing = two_workers(tmp_path / "two", roles=("", "dies"))
+    assert "ConnectionError TF_CONFIG: a worker is lost" in said and nothing == ""
+    assert len(training.read_log(tmp_path / "two")["epoch"]) == 1
+    first, second = two_workers(tmp_path / "two")
+    assert first == second  # both have the best weights, though one alone reads and writes
+    ours, theirs = training.read_log(tmp_path / "two"), training.read_log(tmp_path / "one")
+    assert ours["epoch"].tolist() == [0, 1, 2] and set(ours) == set(theirs)
+    for column in theirs:
+        np.testing.assert_allclose(ours[column], theirs[column], rtol=1e-4, atol=1e-6)
+    again, _ = training.train(SHARED, tmp_path / "two", 3, verbose=0)  # one alone reads what they wrote
+    for mine, other in zip(again.get_weights(), one.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-3)
+
+
+def test_two_workers_with_different_seeds(tmp_path):
+    for said in two_workers(tmp_path, seeds=(3, 4)):
+        assert said == "ValueError TF_CONFIG: worker 1 has another seed than worker 0\n"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        '{"cluster',
+        "[]",
+        '{"cluster": {"worker": ["a:1", "b:2"]}}',
+        '{"cluster": {"worker": ["a", "b"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 2}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:2"]}, "task": {"type": "worker", "index": 0}}',
+    ],
+)
+def test_a_bad_tf_config_is_one_clear_line(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TF_CONFIG", config)
+    assert main(["train", "--folder", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: TF_CONFIG: got '") and error.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_workers_refuse_what_they_do_not_share(tmp_path, monkeypatch, capsys):
+    hosts = '{"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {"type": "worker", "index": 1}}'
+    monkeypatch.setenv("TF_CONFIG", hosts)
+    monkeypatch.setattr(workers, "PATIENCE", 0.5)
+    for arguments, status, message in [
+        (["train", "stack"], 2, "loss: got 'reinforce' for 2 workers; expected one"),
+        (["train", "--set", "batch_size=1"], 2, "batch_size: got 1 for 2 workers"),
+        (["tune", "sort"], 2, "TF_CONFIG: got several workers; expected none: the trials"),
+        (["ledger", "sort"], 2, "TF_CONFIG: got several workers; expected none: the jobs"),
+        (["train"], 75, "TF_CONFIG: no answer from worker 0 (127.0.0.1:1)"),
+    ]:
+        monkeypatch.chdir(tmp_path)
+        assert main(arguments) == status
+        assert message in capsys.readouterr().err
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(ConnectionError, match="no answer from worker 1 .h:7., 2 .h:8. in 0.5 seconds"):
+        workers._meet((("127.0.0.1", port), ("h", 7), ("h", 8)), 0)

@@ -56,7 +56,7 @@ def tune(recipe, folder, trials, seed=0, callbacks=(), storage=None):
     Any number of processes, on any machines, may call it with one storage at once: they share out the trials, which are
     numbered from 0 and sampled by their number, and each returns when all are done. A trial whose worker died is tried
     again; where workers also share the folder, it goes on from its last whole epoch. In a journal a trial is dead when
-    nobody holds its lock, a file beside the journal, which the system gives back when a process ends; in a database, when
+    nobody holds its lock, a file beside it, which the system gives back when a process ends; in a database, when
     it has given no sign of life for three times `HEARTBEAT`.
 
     Args:
