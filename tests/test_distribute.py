@@ -180,7 +180,6 @@ def test_a_storage_that_cannot_be_reached(tmp_path, capsys, storage):
 RUN = """
 import sys
 import keras
-import numpy as np
 from hamlib import training
 from test_distribute import SHARED
 
