@@ -1,6 +1,5 @@
 """More than one process: the ledger's jobs, a search that workers share, a run whose batches are divided."""
 
-import dataclasses
 import json
 import os
 import socket
@@ -196,7 +195,17 @@ except (ValueError, ConnectionError) as error:
     print(type(error).__name__, error)
 """
 # With noise, a clipped gradient, a batch that does not divide evenly, and a length of each input of its own.
-SHARED = dataclasses.replace(TINY, memory="book", clip=0.1, batch_size=7, epochs=3, steps=8, inputs=("mixed",))
+SHARED = recipes.Recipe(
+    "smallest",
+    "book",
+    stages=recipes.grow(4),
+    inputs=("mixed",),
+    clip=0.1,
+    batch_size=7,
+    epochs=3,
+    steps=8,
+    validation_steps=2,
+)
 
 
 def two_workers(folder, seeds=(3, 3), roles=("", "")):
