@@ -38,9 +38,13 @@ EXAMPLES = {
 
 
 def main(arguments=None):
-    """Run one command and return its exit status.
+    """Run one command.
 
-    It is 0 done, 1 refuted, 2 bad input or undecided, 75 another worker does not answer, 130 stopped by Ctrl-C.
+    Args:
+        arguments: of the command line; None for those of this process.
+
+    Returns:
+        the exit status: 0 done, 1 refuted, 2 bad input or undecided, 75 another worker does not answer, 130 Ctrl-C.
     """
     options = _parser().parse_args(arguments)
     try:

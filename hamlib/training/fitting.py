@@ -206,7 +206,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
 
 def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
-    task, chief, among = get_task(recipe.task), workers.is_chief(), workers.strategy()
+    task, chief, among = get_task(recipe.task), workers.is_chief(), workers.strategy(recipe)
     workers.check_shared(recipe, among.num_replicas_in_sync)
     versions = tf.__version__, keras.__version__
     workers.check_same(among, dict(recipe=recipe, seed=seed, jit_compile=jit_compile, TensorFlow=versions))

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 PATIENCE = 60  # seconds in which the others must answer
 SUM = tf.distribute.ReduceOp.SUM
+LOST = [f"{kind}Error" for kind in ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")]
 
 
 def cluster():
@@ -65,10 +66,10 @@ def check_shared(recipe, replicas):
         raise ValueError(f"batch_size: got {recipe.batch_size} for {replicas} workers; expected an example for each")
 
 
-def strategy():
-    """Return the `tf.distribute.Strategy` of this process: that of ``TF_CONFIG``, of several GPUs, or the default.
+def strategy(recipe):
+    """Return the `tf.distribute.Strategy` that trains a recipe: of ``TF_CONFIG``, of several GPUs, or the default.
 
-    A GPU's memory is taken as it is needed, not all at once.
+    A GPU's memory is taken as it is needed, not all at once. REINFORCE has one GPU, however many there are.
 
     Raises:
         ValueError: a bad ``TF_CONFIG``, or TensorFlow has begun its work before there was a cluster.
@@ -80,7 +81,7 @@ def strategy():
             tf.config.experimental.set_memory_growth(gpu, True)
     if found:
         return _of_cluster(*found)
-    return _of_gpus() if len(gpus) > 1 else tf.distribute.get_strategy()
+    return _of_gpus() if len(gpus) > 1 and not recipe.reinforced else tf.distribute.get_strategy()
 
 
 _of_gpus = functools.cache(tf.distribute.MirroredStrategy)
@@ -134,7 +135,7 @@ def lost_workers():
     try:
         yield
     except tf.errors.OpError as error:
-        if not cluster():
+        if type(error).__name__ not in LOST or not cluster():
             raise
         raise ConnectionError(
             f"TF_CONFIG: a worker is lost ({type(error).__name__}); started again, all go on from the last epoch"
