@@ -3,8 +3,8 @@ hard access beside flat soft attention; answers through the public way; a sort b
 learn with soft attention, with REINFORCE, and both.
 
 ``python -m benchmarks`` measures the first five, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``,
-``machine`` or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over interleaved
-rounds of one run, but for learning; quote the ratios, since a machine's speed drifts.
+``machine``, ``distribute`` or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are medians over
+interleaved rounds of one run, but for learning; quote the ratios, since a machine's speed drifts.
 """
 
 import dataclasses
@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import recipes
+from benchmarks.distribute import compare_workers
 from hamlib.models import PolicyGradient
 from hamlib.pretrained import load_pretrained
 from hamlib.proof import extract, places
@@ -309,6 +310,8 @@ if __name__ == "__main__":
     if "machine" in wanted:
         for level in (12, 16, 20):
             compare_machine(2**level)
+    if "distribute" in wanted:
+        compare_workers()
     for task in LEARN:
         if f"learn-{task}" in wanted:
             compare_learning(task)

@@ -3,8 +3,6 @@
 import argparse
 import dataclasses
 import json
-import os
-import platform
 import re
 import sys
 import time
@@ -12,12 +10,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from hamlib import evaluation, pretrained, training
+from hamlib.evaluation import plan
 from hamlib.memory import ATTENTIONS
-from hamlib.models import check_fits, load_weights, weights_hash
-from hamlib.proof import Proof, examine, extract, places
+from hamlib.models import check_fits, load_weights
+from hamlib.proof import extract, places
 from hamlib.proof.command import add_options, prove_command
 from hamlib.recipes import RECIPES, get_recipe
 from hamlib.tasks import TASKS, get_task, stream_seed
@@ -28,16 +26,26 @@ EXAMPLES = {
     "  ham train smallest --n 32 --start runs/eight        (the 2016 code's naive curriculum)",
     "evaluate": "ham evaluate sort --n 32 128 --examples 500 --lengths 1 32",
     "sort": "ham sort 13 5 30 5 2\n  ham sort --random 65536\n  ham sort --random 1048576 --machine",
-    "tune": "ham tune sort --trials 10 --epochs 20",
+    "tune": "ham tune sort --trials 10 --epochs 20\n"
+    "  ham tune sort --trials 10 --storage /shared/sort.journal        (on as many machines as there are)",
     "table": "ham table sort --markdown",
     "prove": "ham prove sort-digital",
     "tasks": "ham tasks",
-    "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1",
+    "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1\n"
+    "  ham ledger all --plan | xargs -P 2 -d '\\n' -n 1 sh -c        (two jobs at a time)\n"
+    "  ham ledger all --collect",
 }
 
 
 def main(arguments=None):
-    """Run one command; return its exit status: 0 done, 1 refuted, 2 bad input or undecided, 130 stopped by Ctrl-C."""
+    """Run one command.
+
+    Args:
+        arguments: of the command line; None for those of this process.
+
+    Returns:
+        the exit status: 0 done, 1 refuted, 2 bad input or undecided, 75 another worker does not answer, 130 Ctrl-C.
+    """
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
@@ -46,7 +54,7 @@ def main(arguments=None):
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return 75 if isinstance(error, ConnectionError) else 2  # 75: to be tried again
 
 
 def _parser():
@@ -103,6 +111,9 @@ def _parser():
     tune.add_argument("--trials", type=int, default=20, help="runs in all (default: 20)")
     tune.add_argument("--epochs", type=int, help="of each run (default: the recipe's)")
     tune.add_argument("--seed", type=int, default=0, help="of the runs and of what is drawn (default: 0)")
+    tune.add_argument(
+        "--storage", metavar="PATH|URL", help="journal or database that workers share (default: in FOLDER)"
+    )
     tune.add_argument("--folder", type=Path, help="home of the search (default: runs/tune-RECIPE-seedSEED)")
 
     table = command("table", _table, "Print the generalisation table, published figures beside ours, from the ledger.")
@@ -113,11 +124,7 @@ def _parser():
 
     command("tasks", _tasks, "List the tasks, the recipes and the shipped models.")
 
-    ledger = command("ledger", _ledger, "Train the seeds of a task, measure them, ship seed 0: makes the ledger.")
-    ledger.add_argument("task", nargs="?", default="smallest", help="default: smallest")
-    ledger.add_argument("--recipes", nargs="+", help="rows of the table (default: all)")
-    ledger.add_argument("--seeds", type=int, nargs="+", help="default: all of the table")
-    ledger.add_argument("--runs", type=Path, default=Path("runs"), help="home of the runs (default: runs)")
+    plan.add_options(command("ledger", plan.ledger_command, "Train and measure the seeds of a task: makes the ledger."))
     return parser
 
 
@@ -134,8 +141,11 @@ def _train(options):
     told = "".join(re.sub(r"[^\w.=,-]+", "_", f"-{change}") for change in changes)
     folder = options.folder or Path("runs") / f"{name}{told}-seed{options.seed}"
     options.go_on = f"The last whole epoch is safe in {folder}: the same command goes on from there."
-    print(f"{name}{told}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps")
+    if training.is_chief():
+        print(f"{name}{told}, seed {options.seed}, in {folder}: {recipe.total_steps():,} steps", flush=True)
     model, checkpoints = training.train(recipe, folder, options.seed, jit_compile=not options.no_xla)
+    if not training.is_chief():
+        return
     print(f"best validation error {float(checkpoints.best_error):.4%}; trained {float(checkpoints.seconds):.0f} s\n")
     rows = evaluation.published_rows(task.name)
     measured = {}
@@ -164,17 +174,6 @@ def _bar(total, what):
     return show
 
 
-class _Epochs(keras.callbacks.Callback):
-    """A bar over the epochs of runs that say nothing else."""
-
-    bar = None
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not epoch or not self.bar:
-            self.bar = keras.utils.Progbar(None, unit_name="epoch", stateful_metrics=["val_wrong"])
-        self.bar.update(epoch + 1, [("val_wrong", logs["val_wrong"])], finalize=False)
-
-
 def _recipe_for(task, name):
     recipe = get_recipe(name)
     if recipe.task != task.name:
@@ -189,7 +188,7 @@ def _tune(options):
     recipe = dataclasses.replace(recipe, epochs=options.epochs or recipe.epochs)
     folder = options.folder or Path("runs") / f"tune-{name}-seed{options.seed}"
     options.go_on = f"Finished epochs and trials are safe in {folder}: the same command goes on from there."
-    study = training.tune(recipe, folder, options.trials, options.seed, [_Epochs()])
+    study = training.tune(recipe, folder, options.trials, options.seed, [training.Epochs()], options.storage)
     print()
     for trial in sorted((trial for trial in study.trials if trial.value is not None), key=lambda trial: trial.value):
         drawn = ", ".join(f"{key} {value:.3g}" for key, value in trial.params.items())
@@ -287,48 +286,6 @@ def _tasks(options):
             print(f"  recipe {recipe}")
         if name in pretrained.names():
             print(f"  shipped model {name}")
-
-
-def _ledger(options):
-    options.go_on = "Finished epochs and seeds are safe: the same command goes on from there."
-    if options.task not in evaluation.ROWS:
-        raise ValueError(f"task: no ledger rows for {options.task!r}; known: {', '.join(evaluation.ROWS)}")
-    task = get_task(options.task)
-    rows = evaluation.ROWS[task.name]
-    if unknown := set(options.recipes or rows) - set(rows):
-        raise ValueError(f"recipes: unknown {', '.join(unknown)}; {task.name} has: {', '.join(rows)}")
-    for name in options.recipes or rows:
-        label = rows[name]
-        command = f"python -m hamlib train {task.name} --recipe {name} --seed SEED"
-        row = dict(label=label, recipe=name, command=command, measure=f"python -m hamlib ledger {task.name}")
-        if RECIPES[name].memory is None:
-            row["rates"] = training.try_rates(RECIPES[name], options.runs / f"{name}-rates", callbacks=[_Epochs()])
-        for seed in options.seeds or evaluation.SEEDS[name]:
-            folder = options.runs / f"{name}-seed{seed}"
-            model, run = training.train(RECIPES[name], folder, seed, verbose=0, callbacks=[_Epochs()])
-            entry = _entry(seed, RECIPES[name], run)
-            if RECIPES[name].memory and RECIPES[name].memory["join"] == "carry":
-                found = examine(model, task)
-                entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
-            print(json.dumps(entry), flush=True)
-            curve = training.read_log(folder)["val_wrong"].round(4).tolist()
-            measured = dict(curve=curve) | evaluation.measure(model, task) | dict(sha256=weights_hash(model))
-            evaluation.write_ledger(task.name, row, entry | measured)
-            if not seed and not name.endswith("-2016"):
-                card = dict(task=task.name, command=command) | entry | dict(recipe=dataclasses.asdict(RECIPES[name]))
-                pretrained.ship(name, run.best_weights, card)
-    print(evaluation.table_text(evaluation.ledger_rows(task.name)))
-
-
-def _entry(seed, recipe, run):
-    """What the ledger says of a run, but for its figures."""
-    return dict(
-        seed=seed,
-        steps=recipe.total_steps(),
-        minutes=round(float(run.seconds) / 60, 1),
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, TensorFlow {tf.__version__}, Keras {keras.__version__}",
-        best_validation_error=float(run.best_error),
-    )
 
 
 if __name__ == "__main__":

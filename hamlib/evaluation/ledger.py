@@ -112,7 +112,8 @@ def write_ledger(task, row, entry):
         seeds = {known["seed"]: known for known in rows.get(row["recipe"], {}).get("seeds", [])} | {
             entry["seed"]: entry
         }
-        rows[row["recipe"]] = row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
+        # The learning rates are tried with seed 0 only.
+        rows[row["recipe"]] = rows.get(row["recipe"], {}) | row | {"seeds": [seeds[seed] for seed in sorted(seeds)]}
         tasks[task] = {"published": PUBLISHED[task], "measured": [rows[name] for name in ROWS[task] if name in rows]}
         write_whole(LEDGER, lambda path: path.write_text(json.dumps({"tasks": tasks}, indent=1) + "\n"))
     read_ledger.cache_clear()

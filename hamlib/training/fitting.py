@@ -1,5 +1,6 @@
 """`compile`, a stream of fresh batches, the curriculum, and `train`."""
 
+import contextlib
 import shutil
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
+from hamlib.training import workers
 from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run
 
 
@@ -109,12 +111,16 @@ class Curriculum(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class NotANumber(ValueError):
+    """The loss of a run is no number any more."""
+
+
 class OnlyNumbers(keras.callbacks.Callback):
     """Stops a run whose loss is no number any more, before anything of it is saved."""
 
     def on_epoch_end(self, epoch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise ValueError(
+            raise NotANumber(
                 f"loss: got {logs['loss']} in epoch {epoch + 1}; a smaller learning_rate or clip may keep it a number. "
                 "The last good state and the best weights are kept"
             )
@@ -168,6 +174,8 @@ def _most_together(steps):
 def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
     """Train a recipe in a folder, or go on with the run that is there.
 
+    Under a ``TF_CONFIG`` of several workers all of them call it, and so do several GPUs of one machine: see `workers`.
+
     Args:
         recipe: a `Recipe`.
         folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
@@ -183,32 +191,46 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
     Raises:
         ValueError: the folder holds another run, or is in use; a bad seed; the run to start from has another model;
-            or the loss is no number any more.
+            the loss is no number any more; or, of several workers, ``TF_CONFIG`` is bad, one has another recipe or
+            seed, or what the recipe asks for is not divided among them (REINFORCE).
         OSError: the folder cannot be written, or that of the run to start from is none.
+        ConnectionError: a worker does not answer, or is lost.
     """
     stream_seed(seed, "train")  # a bad seed must leave no folder behind
-    with locked(Path(folder) / "run.json"):
-        return _train(recipe, open_run(folder, recipe, seed), seed, verbose, jit_compile, callbacks)
+    found, folder, chief = workers.cluster(), Path(folder), workers.is_chief()
+    workers.check_shared(recipe, len(found[0]) if found else 1)
+    with locked(folder / "run.json") if chief else contextlib.nullcontext(), workers.lost_workers():
+        if chief:
+            open_run(folder, recipe, seed)
+        return _train(recipe, folder, seed, verbose if chief else 0, jit_compile, callbacks)
 
 
 def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
-    task = get_task(recipe.task)
-    before = None
+    task, chief, among = get_task(recipe.task), workers.is_chief(), workers.strategy(recipe)
+    workers.check_shared(recipe, among.num_replicas_in_sync)
+    versions = tf.__version__, keras.__version__
+    workers.check_same(among, dict(recipe=recipe, seed=seed, jit_compile=jit_compile, TensorFlow=versions))
+    before = begun = None
     if isinstance(recipe.start, Recipe):
         begun, before = train(recipe.start, folder / "start", seed, verbose, jit_compile)
-    elif recipe.start:
+    elif recipe.start and chief:
         begun = _best_of(recipe, folder / "start.weights.h5")
     keras.utils.set_random_seed(seed)
-    answering = build(recipe)
-    if recipe.start:
-        answering.set_weights(begun.get_weights())
-    model = PolicyGradient(answering) if recipe.reinforced else answering
-    compile_model(model, recipe, jit_compile)
+    with among.scope():
+        answering = build(recipe)
+        if begun:
+            answering.set_weights(begun.get_weights())
+        model = PolicyGradient(answering) if recipe.reinforced else answering
+        compile_model(model, recipe, jit_compile)
+    if among.num_replicas_in_sync > 1:
+        workers.share(model, task.wrong, among, recipe.batch_size)
     curriculum = Curriculum(recipe.stages)
-    checkpoints = Checkpoints(folder, model, curriculum)
+    checkpoints = Checkpoints(folder if chief else None, model, curriculum)
     if before:
         checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
-    forget_epochs(folder / "log.csv", checkpoints.restore())
+    if chief:
+        forget_epochs(folder / "log.csv", checkpoints.restore())
+    workers.from_chief(among, checkpoints.variables)
 
     def batches(purpose, n, *lesson, first_step=0):
         # Places are told in validation too: without them nothing is where it shall be found.
@@ -223,8 +245,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
         checkpoints,
         *([FallingEntropy(recipe.loss["entropy"], recipe.epochs)] if recipe.reinforced else []),
-        keras.callbacks.CSVLogger(folder / "log.csv", append=True),
-        keras.callbacks.TensorBoard(folder / "logs", write_graph=False),
+        *(_logs(folder) if chief else []),
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
@@ -236,7 +257,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
-                batches("train", *lesson, first_step=int(model.optimizer.iterations)).batch(together, True),
+                batches("train", *lesson, first_step=int(model.optimizer.iterations.numpy())).batch(together, True),
                 epochs=epoch + 1 if stage.lessons else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps // together,
@@ -247,8 +268,15 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
                 callbacks=watching,
             )
         compiled[lesson], compiled[whole] = model.train_function, model.test_function
-    load_weights(answering, checkpoints.best_weights)
+    if chief:
+        load_weights(answering, checkpoints.best_weights)
+    workers.from_chief(among, answering.variables)
     return answering, checkpoints
+
+
+def _logs(folder):
+    tensorboard = keras.callbacks.TensorBoard(folder / "logs", write_graph=False)
+    return [keras.callbacks.CSVLogger(folder / "log.csv", append=True), tensorboard]
 
 
 def _best_of(recipe, copy):

@@ -22,7 +22,7 @@ class Checkpoints(keras.callbacks.Callback):
     ``folder/best.weights.h5`` holds the best weights at the largest n reached, rounded if any are.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder; None for a worker that writes nothing and only counts along.
         model: the compiled model.
         curriculum: the run's `Curriculum`.
     """
@@ -35,6 +35,11 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
         self.best_reached = tf.Variable(0, dtype=tf.int64)
         self.best_error = tf.Variable(1.0, dtype=tf.float64)
+        self.variables = [*model.variables, *model.optimizer.variables, curriculum.number]
+        self.variables += [self.epoch, self.seconds, self.best_reached, self.best_error]
+        self.best_weights = self.manager = None
+        if folder is None:
+            return
         self.best_weights = Path(folder) / "best.weights.h5"
         self.state = tf.train.Checkpoint(
             model=model.variables,  # with the state of the noise, which `model` itself would leave out
@@ -73,10 +78,23 @@ class Checkpoints(keras.callbacks.Callback):
         if reached > self.best_reached or logs["val_wrong"] <= self.best_error:
             self.best_reached.assign(reached)
             self.best_error.assign(logs["val_wrong"])
-            save_weights(self.answering, self.best_weights)
+            if self.manager:
+                save_weights(self.answering, self.best_weights)
         self.epoch.assign(epoch + 1)
         self.seconds.assign_add(time.monotonic() - self.started)
-        self.manager.save(epoch + 1)
+        if self.manager:
+            self.manager.save(epoch + 1)
+
+
+class Epochs(keras.callbacks.Callback):
+    """A bar over the epochs of runs that say nothing else."""
+
+    bar = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not epoch or not self.bar:
+            self.bar = keras.utils.Progbar(None, unit_name="epoch", stateful_metrics=["val_wrong"])
+        self.bar.update(epoch + 1, [("val_wrong", logs["val_wrong"])], finalize=False)
 
 
 def _is_whole(path):
