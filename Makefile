@@ -13,6 +13,7 @@ train: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell README.md CHANGELOG.md Makefile pyproject.toml notebooks hamlib book benchmarks tests
 	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore tests/test_notebooks.py $(ARGS)
 	$(BIN)/python -m pytest -n auto --dist worksteal --nbmake notebooks tests/test_notebooks.py $(ARGS)
 

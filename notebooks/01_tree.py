@@ -36,8 +36,8 @@ import numpy as np
 # %% [markdown]
 # Two names come back in every chapter. **The paper** is Andrychowicz and Kurach, *Learning Efficient Algorithms with
 # Hierarchical Attentive Memory*, 2016 ([arXiv 1602.03218](https://arxiv.org/abs/1602.03218)); "Sec." and "Fig." mean
-# its sections and figures. **The 2016 code** is the first public program of such a memory, a repository of that year
-# called [tf-ham](https://github.com/Smerity/tf-ham); it trains one task, the one below.
+# its sections and figures. **The 2016 code** is [tf-ham](https://github.com/Smerity/tf-ham), a public repository of that
+# year that implements a part of the paper in TensorFlow; it trains one task, the one below.
 #
 # Where HAM stands beside other memories, and when *not* to use it, is on the [opening page](00_context.ipynb); words
 # are explained in the [glossary](93_glossary.ipynb).

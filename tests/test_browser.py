@@ -1,5 +1,6 @@
 """The site in a real browser: no error, no request to another host, a player that plays, keys that are answered."""
 
+import json
 import os
 import random
 import shutil
@@ -220,6 +221,9 @@ def test_the_index_plays_by_itself_and_draws_keys(visit):
 
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# One quick chapter in a run of all tests; all of them, half an hour, with ALL_CHAPTERS=1.
+CHAPTERS = source.names() if os.environ.get("ALL_CHAPTERS") else ["01_tree"]
+SHOW_ALL = "CONFIG/lab/user-settings/@jupyterlab/notebook-extension/tracker.jupyterlab-settings"
 
 
 @pytest.fixture
@@ -228,6 +232,8 @@ def lab(tmp_path):
     output = nbformat.v4.new_output("display_data", {"text/html": player(accesses()).html})
     cell = nbformat.v4.new_code_cell("show(player(accesses()))", outputs=[output], execution_count=1)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL}), tmp_path / "player.ipynb")
+    (tmp_path / SHOW_ALL).parent.mkdir(parents=True)
+    (tmp_path / SHOW_ALL).write_text('{"windowingMode": "none"}')  # else cells out of view are not in the page
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -249,7 +255,7 @@ def lab(tmp_path):
             break
         except OSError:
             time.sleep(0.25)
-    yield f"http://127.0.0.1:{port}/lab/tree/player.ipynb"
+    yield f"http://127.0.0.1:{port}"
     server.terminate()
     try:
         server.wait(5)
@@ -261,7 +267,7 @@ def lab(tmp_path):
 def test_the_player_steps_in_jupyterlab(browser, lab):
     """By its buttons, and by keys that JupyterLab would take for its own."""
     tab = browser.new_page()
-    tab.goto(lab)
+    tab.goto(f"{lab}/lab/tree/player.ipynb")
     tab.locator(".ham-player[data-frame]").wait_for(timeout=60_000)
     tab.get_by_role("button", name="Step").click()
     assert frame(tab) == 1
@@ -270,4 +276,55 @@ def test_the_player_steps_in_jupyterlab(browser, lab):
         tab.keyboard.press(key)
         assert frame(tab) == expected
     assert tab.locator(".jp-Cell").count() == 1
+    tab.close()
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not so after {seconds} s: {condition.__name__}"
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_runs_and_its_first_exercise_turns_green(browser, lab, tmp_path, name):
+    """*Run All* in a copy without outputs ends without an error; then the solution is typed in and checked."""
+    path, notebook = tmp_path / f"{name}.ipynb", source.read(name)
+    nbformat.write(notebook, path)
+    tab = browser.new_page()
+    tab.goto(f"{lab}/lab/tree/{name}.ipynb")
+    cells = tab.locator(".jp-Notebook .jp-Cell")
+
+    def kernel_is_ready():
+        with urllib.request.urlopen(f"{lab}/api/sessions") as answer:
+            kernels = [session["kernel"] for session in json.load(answer)]
+        return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+
+    def all_cells_have_run():
+        tab.keyboard.press("Control+s")
+        ran = source.code_cells(nbformat.read(path, as_version=4))
+        errors = [output for cell in ran for output in cell.outputs if output.output_type == "error"]
+        assert not errors
+        return all(cell.execution_count for cell in ran) and kernel_is_ready()
+
+    cells.first.wait_for(timeout=60_000)
+    wait_until(kernel_is_ready, 60)
+    tab.get_by_role("menubar").get_by_text("Run", exact=True).click()
+    tab.get_by_text("Run All Cells", exact=True).click()
+    wait_until(all_cells_have_run, 400)
+    if tab.locator(".ham-player").count():
+        tab.locator(".ham-player").first.get_by_role("button", name="Step").click()
+        assert frame(tab) == 1
+    exercises = [k for k, cell in enumerate(notebook.cells) if "exercise" in source.tags(cell)]
+    for place in exercises[:1]:
+        check = next(k for k in range(place, len(notebook.cells)) if "check" in source.tags(notebook.cells[k]))
+        assert "✗" in cells.nth(check).inner_text()
+        cells.nth(place).locator(".cm-content").click()
+        tab.keyboard.press("Control+a")
+        tab.keyboard.insert_text(source.solved(notebook).cells[place].source)
+        for cell in (place, check):
+            cells.nth(cell).locator(".cm-content").click()
+            tab.keyboard.press("Control+Enter")
+        cells.nth(check).get_by_text("✓ Exercise").wait_for(timeout=180_000)
+        assert "✗" not in cells.nth(check).inner_text()
     tab.close()

@@ -69,6 +69,8 @@ class EncoderDecoder(ManySteps, keras.Model):
         said, *states = self.encoder(symbols, mask=mask)
         h, c = states[:2]  # of the forward direction
         steps = inputs.get("queries", symbols[:, :1, :0])
+        if steps.shape[2]:
+            raise ValueError(f"queries: got {steps.shape[2]} bits for an EncoderDecoder. A RawHAM takes queries")
         if not self.attends:
             return recurrent(self._plain_step, steps, [h, c], [])
         return recurrent(self._attending_step, steps, [h, c], [said, self.keys(said), mask])

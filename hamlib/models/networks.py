@@ -203,7 +203,7 @@ class RawHAM(_TreeModel):
     Call arguments:
         inputs: a dict of ``symbols[batch, n, b]``, n a power of two; ``lengths[batch]``, m of each
             input (or ``filled[batch, n]``, the leaves that hold it); and, unless there is but one access,
-            ``queries[batch, T, l]``, or ``[batch, T, 0]`` for T accesses with a zero query. With
+            ``queries[batch, T, k]``, each filled up to l with zeros: k = 0 for T accesses with a zero query. With
             ``skipped[batch]``, all equal, so many output symbols are made, hard, before the first of the T. With
             ``places[batch, T]``, for soft attention only, an access goes to the leaf that stands there, and where
             SEARCH leads to only where that is -1.
@@ -230,7 +230,10 @@ class RawHAM(_TreeModel):
         return super().get_config() | dict(output=self.output_kind, output_hidden=self.output_hidden)
 
     def widen(self, query):
-        return query if query.shape[1] else ops.pad(query, ((0, 0), (0, self.memory.query_width)))
+        got, most = query.shape[1], self.memory.query_width
+        if got > most:
+            raise ValueError(f"queries: got {got} bits; expected at most the memory's query_width, {most}")
+        return ops.pad(query, ((0, 0), (0, most - got))) if got < most else query
 
     @property
     def answer_width(self):
@@ -310,6 +313,11 @@ class HAM(_TreeModel):
             return State(state.nodes, controller)
         nodes = self.memory.grow(inputs["decoys"], inputs.get("filled", inputs["lengths"]), noise)
         return State(nodes, controller, (state.nodes[:, state.nodes.shape[1] // 2 :],))
+
+    def widen(self, query):
+        if query.shape[1]:
+            raise ValueError(f"queries: got {query.shape[1]} bits for a HAM; its LSTM asks. A RawHAM takes queries")
+        return query
 
     def make_query(self, query, controller, number):
         h = controller[0]

@@ -57,10 +57,12 @@ def register(kind):
     lengths = np.array([max(task.shortest, 1), 4], "int32")
     symbols, lengths = task.compose(4, tf.constant(lengths), tf.constant([0, 0], tf.int64))
     symbols = tf.convert_to_tensor(symbols) * tf.sequence_mask(lengths, 4, tf.float32)[..., None]
-    task.in_numpy = not _is_in_tensorflow(task, symbols, lengths)
-    _check_targets(
-        task, task.targets(*((np.array(symbols), np.array(lengths)) if task.in_numpy else (symbols, lengths)))
-    )
+    queries = task.queries(symbols, lengths, tf.constant([0, 0], tf.int64))
+    _check("queries", queries, (2, task.answer_length(4), task.query_width), "q by query_columns")
+    given = [symbols, lengths] + ([queries] if task.query_columns else [])
+    task.in_numpy = not _is_in_tensorflow(task, given)
+    targets = task.targets(*(map(np.array, given) if task.in_numpy else given))
+    _check("targets", targets, (2, task.answer_length(4), task.answer_width), "b by answer_columns")
     for row, length in zip(np.array(symbols), np.array(lengths), strict=True):
         if problem := task.problem(row[:length].astype(int)):
             raise ValueError(f"compose: it made an input that {problem}, says the method problem")
@@ -68,22 +70,23 @@ def register(kind):
     return kind
 
 
-def _is_in_tensorflow(task, symbols, lengths):
+def _is_in_tensorflow(task, given):
     """Whether `Task.targets` can be compiled; False where only arrays will do."""
     try:
-        tf.function(task.targets, autograph=False).get_concrete_function(symbols, lengths)
+        tf.function(task.targets, autograph=False).get_concrete_function(*given)
     except (NotImplementedError, TypeError, AttributeError, ValueError):
         return False
     return True
 
 
-def _check_targets(task, targets):
-    """Raise a ValueError unless targets for two inputs of four symbols have the shape and the values of an answer."""
-    wanted = 2, task.answer_length(4), task.answer_width
-    if tuple(targets.shape) != wanted:
+def _check(method, made, wanted, width):
+    """Raise a ValueError unless what a method made for two inputs of four symbols has its shape and its values."""
+    if tuple(made.shape) != wanted:
         raise ValueError(
-            f"targets: got shape {tuple(targets.shape)} for inputs of n = 4; expected [batch, T, b] = {list(wanted)}, "
-            "T by the method answer_length and b by answer_columns"
+            f"{method}: got shape {tuple(made.shape)} for inputs of n = 4; expected [batch, T, {width[0]}] = "
+            f"{list(wanted)}, T by the method answer_length and {width}"
         )
-    if not np.isin(targets, (-1, 0, 1)).all():
-        raise ValueError("targets: got values other than 0 and 1, and -1 past the end of an answer")
+    known = (0, 1) if method == "queries" else (-1, 0, 1)
+    if not np.isin(made, known).all():
+        past = "" if method == "queries" else ", and -1 past the end of an answer"
+        raise ValueError(f"{method}: got values other than 0 and 1{past}")

@@ -38,7 +38,8 @@ class Task:
         name: what the task is called on the command line.
         columns: the parts of an input symbol and their widths in bits, for people and pictures.
         answer_columns: the same of an output symbol.
-        symbol_width, answer_width: b, the bits of an input symbol and of an output symbol.
+        query_columns: the same of what is asked from outside for each output symbol; empty where nothing is.
+        symbol_width, answer_width, query_width: the bits of an input symbol, b, of an output symbol, and of a query.
         writes: whether a memory for it needs WRITE: with a single access there is nothing to write.
         shortest: the shortest input that makes sense, in symbols.
         sizes: the trees, by their leaves, that a trained model is tried on.
@@ -51,6 +52,7 @@ class Task:
     name: str
     columns: dict
     answer_columns: dict
+    query_columns: dict = {}
     writes = True
     shortest = 1
     sizes = (8, 16, 32, 64, 128, 256, 1024)
@@ -64,6 +66,10 @@ class Task:
     @property
     def answer_width(self):
         return sum(self.answer_columns.values())
+
+    @property
+    def query_width(self):
+        return sum(self.query_columns.values())
 
     def answer_length(self, m):
         """T, how many output symbols the longest answer to inputs of at most m symbols has."""
@@ -83,14 +89,15 @@ class Task:
                 leaves, in order, so that a short input meets a deep tree.
             answers: None for the whole answer. Else how many output symbols are asked.
             skip: whether they are from anywhere in the answer: a number, the same for the batch, is skipped before.
-                Otherwise they are the first.
+                Otherwise, and where there are queries, they are the first.
             kinds: some of the task's `kinds`.
 
         Returns:
             ``(inputs, targets)``: inputs a dict of ``symbols[batch, leaves, b]`` float32 0/1;
             ``lengths[batch]`` int32; where ``leaves`` is given, ``filled[batch, leaves]``, bools, the
-            leaves that hold the input; where symbols are skipped, ``skipped[batch]`` int32; and unless
-            T = 1, ``queries[batch, T, 0]``, which says only how many output symbols are wanted. Targets
+            leaves that hold the input; where symbols are skipped, ``skipped[batch]`` int32; and
+            ``queries[batch, T, q]``: without ``query_columns`` q is 0, which says only how many output symbols are
+            wanted, and it is left out if that is one. Targets
             ``[batch, T, b]`` float32: 0/1, and -1 past the end of an answer, where nothing is judged.
 
         Raises:
@@ -104,7 +111,7 @@ class Task:
         pairs = tf.constant(pairs, tf.int32)
         draw = _draw_in_numpy if self.in_numpy else _draw
         inputs, targets = draw(self, int(n), int(batch_size), seed, pairs, leaves, answers, skip, kinds)
-        return self.told(inputs | self._queries(targets.shape[1], batch_size), seed, kinds), targets
+        return self.told(inputs, seed, kinds), targets
 
     def told(self, inputs, seed, kinds):
         """Return ``inputs`` with what else a model is told in training; here nothing.
@@ -116,20 +123,24 @@ class Task:
         """
         return inputs
 
-    @staticmethod
-    def _queries(answers, batch_size):
-        return {"queries": tf.zeros([batch_size, answers, 0])} if answers > 1 else {}
-
-    def inputs(self, symbols, lengths):
+    def inputs(self, symbols, lengths, queries=None):
         """Pad checked ``symbols[batch, m, b]`` to the next power of two: the inputs of a model.
 
         Args:
             symbols, lengths: as `check_inputs` returns them.
+            queries: ``[batch, T, q]``, of a task that has some; otherwise None.
+
+        Raises:
+            ValueError: queries of another shape.
         """
         batch, m, _ = symbols.shape
         n = 1 << (m - 1).bit_length()
+        wanted = batch, self.answer_length(m), self.query_width
+        queries = np.asarray(np.zeros((*wanted[:2], 0)) if queries is None else queries, "float32")
+        if queries.shape != wanted:
+            raise ValueError(f"queries: got shape {queries.shape}; expected [batch, T, q] = {list(wanted)}")
         padded = np.pad(symbols, ((0, 0), (0, n - m), (0, 0)))
-        return {"symbols": padded, "lengths": lengths} | self._queries(self.answer_length(m), batch)
+        return {"symbols": padded, "lengths": lengths} | _asked(queries)
 
     def check_request(self, n, batch_size, lengths=None, kinds=()):
         """Return ``lengths`` as pairs ``[k, 2]``, or say which argument of `examples` is wrong.
@@ -172,10 +183,23 @@ class Task:
             bits = tf.where(tf.range(self.symbol_width) < agree[:, None, None], bits[:, :1], bits)
         return bits, lengths
 
-    def targets(self, symbols, lengths):
+    def queries(self, symbols, lengths, seed):
+        """Draw what is asked from outside, for a raw memory; here, nothing.
+
+        Args:
+            symbols, lengths: as `compose` returns them.
+            seed: of TensorFlow's stateless random numbers.
+
+        Returns:
+            ``[batch, T, q]`` of 0/1, q the bits of ``query_columns``.
+        """
+        return tf.zeros([symbols.shape[0], self.answer_length(symbols.shape[1]), 0])
+
+    def targets(self, symbols, lengths, *queries):
         """Return the right answers ``[batch, T, b]`` for ``symbols[batch, n, b]``, ``lengths[batch]``.
 
-        They are 0/1, and -1 past the end of an answer.
+        They are 0/1, and -1 past the end of an answer. Where the task has ``query_columns``, a third argument is what
+        `queries` returned.
         """
         raise NotImplementedError(f"targets: {type(self).__name__} does not say what the right answers are")
 
@@ -231,18 +255,19 @@ class Task:
 
 def _examples(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
     symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, kinds)
-    inputs, targets = {"symbols": symbols, "lengths": m}, _targets(task, symbols, m)
+    queries = task.queries(symbols, m, tf.random.fold_in(seeds[0], 1))
+    inputs, targets = {"symbols": symbols, "lengths": m}, right_answers(task, symbols, m, queries)
     if leaves is not None:
         inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
         place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
         inputs["symbols"] = tf.gather(symbols, place, batch_dims=1) * tf.cast(filled, tf.float32)[..., None]
     if answers is not None and answers < targets.shape[1]:
         first = 0
-        if skip:
+        if skip and not task.query_columns:
             first = uniform([], tf.random.fold_in(seeds[1], answers), 0, targets.shape[1] - answers + 1)
             inputs["skipped"] = tf.fill([batch_size], first)
         targets = tf.gather(targets, first + tf.range(answers), axis=1)
-    return inputs, targets
+    return inputs | _asked(queries[:, : targets.shape[1]]), targets
 
 
 # Compiled: one operation for the whole batch costs a fraction of twenty small ones.
@@ -250,12 +275,17 @@ _draw = tf.function(_examples, jit_compile=True, autograph=False)
 _draw_in_numpy = tf.function(_examples, autograph=False)
 
 
-def _targets(task, symbols, lengths):
+def _asked(queries):
+    """Queries as a model's inputs: none, where nothing is said, for there is one answer then."""
+    return {"queries": queries} if queries.shape[2] or queries.shape[1] > 1 else {}
+
+
+def right_answers(task, symbols, lengths, queries):
+    """`Task.targets`, whatever it is written in, and whether there are queries or not."""
+    given = [symbols, lengths] + ([queries] if task.query_columns else [])
     if not task.in_numpy:
-        return task.targets(symbols, lengths)
-    targets = tf.numpy_function(
-        lambda *inputs: np.asarray(task.targets(*inputs), "float32"), [symbols, lengths], tf.float32
-    )
+        return task.targets(*given)
+    targets = tf.numpy_function(lambda *inputs: np.asarray(task.targets(*inputs), "float32"), given, tf.float32)
     shape = [symbols.shape[0], task.answer_length(symbols.shape[1]), task.answer_width]
     return tf.ensure_shape(targets, shape)
 
