@@ -1,4 +1,4 @@
-"""Data structures that live long: ``python -m benchmarks.streams`` measures when streams of 100·n operations go wrong."""
+"""Data structures that live long: ``python -m benchmarks.streams`` says when streams of 100·n operations go wrong."""
 
 import numpy as np
 import tensorflow as tf

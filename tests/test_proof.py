@@ -2,8 +2,8 @@
 
 import dataclasses
 import itertools
-import re
 import json
+import re
 
 import keras
 import numpy as np
