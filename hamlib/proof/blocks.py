@@ -62,10 +62,12 @@ class QueueLaw:
 
     @staticmethod
     def push(first, second):
+        """As `StackLaw.push`."""
         return int(first == "F" or _short(first + second) == "EFE" != first)
 
     @staticmethod
     def pop(first, second):
+        """As `StackLaw.pop`."""
         return int(first == "E" or _short(first + second) == "FEF" != first)
 
 
