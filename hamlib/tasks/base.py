@@ -281,7 +281,12 @@ def _asked(queries):
 
 
 def right_answers(task, symbols, lengths, queries):
-    """`Task.targets`, whatever it is written in, and whether there are queries or not."""
+    """Return `Task.targets`, whatever it is written in, and whether there are queries or not.
+
+    Args:
+        task: a `Task`.
+        symbols, lengths, queries: as `Task.targets` takes them; queries are left out where the task has none.
+    """
     given = [symbols, lengths] + ([queries] if task.query_columns else [])
     if not task.in_numpy:
         return task.targets(*given)
