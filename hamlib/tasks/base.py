@@ -256,7 +256,7 @@ class Task:
 def _examples(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
     symbols, m, seeds = drawn(task, n, batch_size, seed, pairs, kinds)
     queries = task.queries(symbols, m, tf.random.fold_in(seeds[0], 1))
-    inputs, targets = {"symbols": symbols, "lengths": m}, right_answers(task, symbols, m, queries)
+    inputs, targets = {"symbols": symbols, "lengths": m}, _right_answers(task, symbols, m, queries)
     if leaves is not None:
         inputs["filled"] = filled = some_leaves(m, leaves, tf.random.fold_in(seeds[2], leaves))
         place = tf.where(filled, tf.cumsum(tf.cast(filled, tf.int32), axis=1) - 1, n - 1)
@@ -280,13 +280,8 @@ def _asked(queries):
     return {"queries": queries} if queries.shape[2] or queries.shape[1] > 1 else {}
 
 
-def right_answers(task, symbols, lengths, queries):
-    """Return `Task.targets`, whatever it is written in, and whether there are queries or not.
-
-    Args:
-        task: a `Task`.
-        symbols, lengths, queries: as `Task.targets` takes them; queries are left out where the task has none.
-    """
+def _right_answers(task, symbols, lengths, queries):
+    """`Task.targets`, whatever it is written in, and whether there are queries or not."""
     given = [symbols, lengths] + ([queries] if task.query_columns else [])
     if not task.in_numpy:
         return task.targets(*given)
