@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hamlib.pretrained import load_pretrained
 from hamlib.tasks import STRUCTURES, get_task
 
 NAMES = [kind.name for kind in STRUCTURES]
@@ -165,3 +166,29 @@ def test_more_operations_than_leaves(name):
         pushes.append(m - judged.sum())
         longest = max(longest, m)
     assert max(pushes) == 8 and longest == 16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_leaves_used_again(name):
+    """More is pushed than there are leaves, no more is inside than there is room for, and no input ends early."""
+    task = get_task(name)
+    inputs, targets = task.examples(32, 100, 2, 1, leaves=4, kinds=("reuse",))
+    most = pushed = 0
+    for row, answers in zip(np.asarray(inputs["queries"]).astype(int), np.asarray(targets), strict=True):
+        inside = []
+        for (pop, *new), answer in zip(row.tolist(), answers, strict=True):
+            if pop:
+                assert TAKE[name](inside)[-5:] == answer.astype(int).tolist()
+            else:
+                inside.append(new)
+            most = max(most, len(inside))
+        pushed = max(pushed, (row[:, 0] == 0).sum())
+    assert most == task.room(4) == (3 if name == "queue" else 4) and pushed > 8
+
+
+def test_a_live_queue_has_room_for_one_less():
+    queue = load_pretrained("queue").start(4)
+    for value in range(3):
+        queue.push(value)
+    with pytest.raises(ValueError, match="push: the queue is full; it holds 3 things"):
+        queue.push(3)

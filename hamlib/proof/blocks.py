@@ -93,11 +93,13 @@ def check_blocks(machine, task, law):
     Raises:
         Refuted: the law does not hold.
     """
-    states, free = _leaves(machine, law)
-    known, decisions = [], 0
-    if np.intersect1d(free, states[HELD]).size:
+    unused, popped, held = _leaves(machine)
+    free = np.union1d(unused, popped)
+    if np.intersect1d(free, held).size:
         raise Refuted("a leaf that holds a value is the same as a free one")
     values_held(machine, task, [machine.written[operation, free] for operation in range(1, len(machine.operations))])
+    apart = {law.unused: unused, law.popped: popped} if law.unused != law.popped else {law.unused: free}
+    states, known, decisions = apart | {HELD: held}, [], 0
     while not any(_same(states, before) for before in known):
         known.append(states)
         states, asked = _above(machine, law, states, len(known))
@@ -105,17 +107,16 @@ def check_blocks(machine, task, law):
     return decisions, len(known)
 
 
-def _leaves(machine, law):
-    """The states of leaves of each letter, until no operation leaves a new one; and all free ones."""
-    free, held = np.array([machine.empty]), np.zeros(0, int)
+def _leaves(machine):
+    """The states of leaves: unused; after a POP; and held, once no operation leaves a new one."""
+    unused = np.array([machine.empty])
+    popped = held = np.zeros(0, int)
     while True:
-        held_now = np.unique(machine.written[1:, free])
-        free_now = np.union1d(free, popped := machine.written[POP, held_now])
-        if len(free_now) == len(free) and len(held_now) == len(held):
-            return {law.unused: np.array([machine.empty]), law.popped: np.unique(popped), HELD: held} | (
-                {law.popped: free} if law.unused == law.popped else {}
-            ), free
-        free, held = free_now, held_now
+        before = len(popped), len(held)
+        held = np.unique(machine.written[1:, np.union1d(unused, popped)])
+        popped = np.unique(machine.written[POP, held])
+        if before == (len(popped), len(held)):
+            return unused, popped, held
 
 
 def _same(states, others):
@@ -133,12 +134,14 @@ def _above(machine, law, states, height):
             continue
         children = (first, second)[:: -1 if turned else 1]
         made = _joined(machine, *(states[child] for child in children))
-        for name, operations, demand in (("PUSH", slice(1, None), law.push), ("POP", slice(1), law.pop)):
-            if label != HELD if name == "PUSH" else HELD in label:
-                way = machine.right[operations, made]
-                asked += way.size
-                if (way != demand(first, second) ^ turned).any():
-                    raise Refuted(f"at height {height}, a {name} goes astray over children {children}")
+        for name, possible, rows, demand in (
+            ("PUSH", label != HELD, slice(1, None), law.push),
+            ("POP", HELD in label, slice(1), law.pop),
+        ):
+            ways = machine.right[rows, made] if possible else np.zeros(0, int)
+            asked += ways.size
+            if (ways != demand(first, second) ^ turned).any():
+                raise Refuted(f"at height {height}, a {name} goes astray over children {children}")
         above[label] = np.union1d(above.get(label, np.zeros(0, int)), made)
     return above, asked
 
