@@ -33,7 +33,7 @@ class Structure(Task):
         leaves = check_power_of_two(leaves or n, "leaves")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         operations, targets = _draw(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), kinds, leaves)
-        return self.told(self._on_empty_leaves(operations, leaves), seed, kinds), targets
+        return self.told(self.on_leaves(operations, leaves), seed, kinds), targets
 
     def told(self, inputs, seed, kinds):
         if "placed" not in kinds:
@@ -60,9 +60,10 @@ class Structure(Task):
         return tf.where(pushes, tf.gather(shuffled(operations.shape[0], leaves, seed), nth, batch_dims=1), -1)
 
     def inputs(self, symbols, lengths):
-        return self._on_empty_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
+        return self.on_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
 
-    def _on_empty_leaves(self, operations, leaves):
+    def on_leaves(self, operations, leaves):
+        """Return what a model takes: ``operations[batch, m, b]`` on so many leaves, which are empty at first."""
         batch = operations.shape[0]
         return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
