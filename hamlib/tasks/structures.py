@@ -23,7 +23,8 @@ class Structure(Task):
         On fewer leaves than operations, not more is pushed than there are leaves: a POP stands for a PUSH without one,
         and an input ends where nothing is left to pop either.
 
-        Kinds: ``"reuse"``: no more than `room` is *in* it at a time, and leaves are used again; no input ends early.
+        Kinds: ``"reuse"``: no more than `room` is *in* it at a time, and leaves are used again; no input ends early,
+        and half of the batch pushes and pops in runs, whose mean length is drawn: it gets full, then partly empty.
         ``"alike"``: half of the batch pushes first, up to a random operation, and then pops; in the other half
         priorities are near each other. ``"dense"``, of a priority queue: they are so in half of the one and half of
         the other, half of them as near as can be. ``"placed"``: each PUSH goes to a leaf of its own that is drawn: all
@@ -70,13 +71,18 @@ class Structure(Task):
     def compose(self, n, lengths, seed, kinds=(), leaves=None):
         arguments, _ = super().compose(n, lengths, seed)
         m, place, reuse = lengths[:, None], tf.range(n), "reuse" in kinds
+        row = tf.range(lengths.shape[0])[:, None]
         leaves = leaves or n
         room = self.room(leaves) if reuse else leaves
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
         if "alike" in kinds:
             turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
-            chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, turn, chance)
+            chance = tf.where(row % 4 >= 2, turn, chance)
         wishes = chance <= place
+        if reuse:
+            mean = uniform(m.shape, tf.random.fold_in(seed, 6), 1, m + 1)
+            turns = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 7), 0 * mean, mean) == 0
+            wishes = tf.where(row % 2 == 1, tf.cumsum(tf.cast(turns, tf.int32), axis=1) % 2 == 1, wishes)
 
         def operate(before, wish):
             left, pushed, _ = before
