@@ -113,12 +113,11 @@ def prove(machine, task, model=None):
 
 def _shown(machine, task, runner, refuted):
     """The `Counterexample` that shows where a law does not hold, or None."""
-    if refuted.leaves is None:
-        return None
-    streams, n = streams_of(machine, LAWS[task.name], task.room, refuted)
-    for stream in streams:
-        if example := confirm(runner, task, [machine.operations[stream]], str(refuted), shrink=n <= 16, leaves=n):
-            return example
+    for case in refuted.cases[:1]:
+        streams, n = streams_of(machine, task, LAWS[task.name], case)
+        for stream in streams:
+            if example := confirm(runner, task, [stream], str(refuted), shrink=n <= 16, leaves=n):
+                return example
 
 
 def examine(model, task, progress=None):
@@ -150,6 +149,29 @@ def examine(model, task, progress=None):
         raise Undecided(f"{reason}; no counterexample was found either") from reason
     found = prove(extract(model, operations=operations_of(task), progress=progress), task, model)
     return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=weights_hash(model))
+
+
+def flaws(model, task):
+    """Find what is wrong with a digital memory, to train it on.
+
+    Args:
+        model, task: as in `examine`.
+
+    Returns:
+        None where nothing is: it is proved. Else a list, of operations ``[m, b]`` that lead to where the law of a stack
+        or of a queue does not hold, in a tree of at most m leaves; empty for other tasks, or where there is no machine.
+    """
+    try:
+        check_task(task)
+        machine = extract(model, operations=operations_of(task)).merged()
+        if task.name in SELECTING:
+            return None if isinstance(prove(machine, task, model), Proof) else []
+        check_blocks(machine, task, LAWS[task.name])
+    except Refuted as law:
+        return [stream for case in law.cases for stream in streams_of(machine, task, LAWS[task.name], case)[0]]
+    except ValueError:
+        return []
+    return None
 
 
 def read_proof(path, model):
