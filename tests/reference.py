@@ -10,7 +10,6 @@ def sigmoid(x):
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": sigmoid,
-    "tanh": np.tanh,
     "hard_tanh": lambda x: np.clip(x, -1, 1),
 }
 

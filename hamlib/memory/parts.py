@@ -41,8 +41,7 @@ class Parts(keras.layers.Layer):
 
         # JOIN makes the value itself; or H, T and g; or the marks and g.
         self.join_units = {"new": node_width, "carry": marks + 1}.get(join, 2 * node_width + 1)
-        # Digits end in tanh: one that is far from its threshold has a gradient still, and can be mended once rounded.
-        ends = dict(activation="tanh") if join == "carry" else NODES[node]
+        ends = dict(activation="hard_tanh") if join == "carry" else NODES[node]
         self.embed = MLP(symbol_width, node_width, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
         self.join = MLP(2 * node_width, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
         ask = dict(query_width=query_width, hidden=hidden["search"], noise=noise["search"])
