@@ -1,4 +1,6 @@
-"""Measuring: wrong-sequence rates on fresh examples (`rates`), the ledger and its tables (`ledger`)."""
+"""Measuring: wrong-sequence rates on fresh examples (`rates`), the same on odd inputs (`odd`), the ledger
+(`ledger`) and its tables (`tables`).
+"""
 
 from hamlib.evaluation.ledger import (
     PUBLISHED,
@@ -7,17 +9,16 @@ from hamlib.evaluation.ledger import (
     TABLE1_TASKS,
     TABLE2_TASKS,
     TESTS,
-    draw_table,
-    draw_tasks,
     ledger_rows,
     measure,
     published_rows,
     read_ledger,
-    table_text,
     tasks_rows,
     write_ledger,
 )
+from hamlib.evaluation.odd import measure_odd, stream_rows, wrong_odd
 from hamlib.evaluation.rates import Rate, wrong_rate
+from hamlib.evaluation.tables import draw_table, draw_tasks, table_text
 
 __all__ = [
     "TABLE1_TASKS",
@@ -31,10 +32,13 @@ __all__ = [
     "draw_tasks",
     "ledger_rows",
     "measure",
+    "measure_odd",
     "published_rows",
     "read_ledger",
+    "stream_rows",
     "table_text",
     "tasks_rows",
     "write_ledger",
+    "wrong_odd",
     "wrong_rate",
 ]

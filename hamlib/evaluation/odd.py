@@ -18,7 +18,11 @@ STREAMS = {
     "nearly full": lambda n, t, drawn: t >= n and drawn < 1 / 3,
     "nearly empty": lambda n, t, drawn: t % 2 == 1,
 }
-NEXT = {"stack": lambda inside: -1, "queue": lambda inside: 0, "priority-queue": lambda inside: inside.index(max(inside))}
+NEXT = {  # of what is inside, in the order of the PUSHes, what a POP takes
+    "stack": lambda inside: -1,
+    "queue": lambda inside: 0,
+    "priority-queue": lambda inside: inside.index(max(inside)),
+}
 
 
 def measure_odd(model, task):

@@ -1,4 +1,4 @@
-"""Odd inputs: those that somebody would think of, and that random ones hardly ever are. Here, each task's kinds of them.
+"""Odd inputs, of several kinds for each task: what somebody would think of, and random ones hardly ever are.
 
 Each function returns ``{kind: (symbols[k, m, b], lengths[k])}``, ints, what stands past a length being whatever it is.
 """
