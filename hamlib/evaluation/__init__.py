@@ -1,6 +1,4 @@
-"""Measuring: wrong-sequence rates on fresh examples (`rates`), the same on odd inputs (`odd`), the ledger
-(`ledger`) and its tables (`tables`).
-"""
+"""Measuring: wrong sequences, of fresh examples (`rates`) and odd ones (`odd`), the `ledger` and its `tables`."""
 
 from hamlib.evaluation.ledger import (
     PUBLISHED,

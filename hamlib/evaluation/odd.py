@@ -92,7 +92,15 @@ def streams(task, n, kind, count=COUNT, seed=0):
 
 
 def first_errors(model, task, n, kind, count=COUNT):
-    """Let a model do `streams`, hard: for each the first operation that it answers wrongly, from 0; None where none."""
+    """Let a model do streams, hard.
+
+    Args:
+        model: one with `respond`.
+        task, n, kind, count: as in `streams`.
+
+    Returns:
+        for each stream the first operation that is answered wrongly, from 0; None where none is.
+    """
     operations, targets = streams(task, n, kind, count)
     inputs = {"symbols": tf.zeros([count, n, 0]), "lengths": tf.zeros([count], tf.int32), "queries": operations}
     answers = np.asarray(model.respond(inputs, "hard"))

@@ -9,7 +9,12 @@ COUNT = 250  # of a kind; fewer where there are not so many
 
 
 def of_numbers(n, rng, key, value):
-    """Of symbols that are a key and a value of so many bits: the keys are odd, the values random."""
+    """Of symbols that are a key and a value: the keys are odd, the values random.
+
+    Args:
+        n, rng: as in `Task.odd_kinds`.
+        key, value: their bits.
+    """
     whole, place = (COUNT, n), np.arange(n)
     low = np.arange(COUNT)[:, None] % (2**key - 1)
     drawn, other = rng.integers(0, 2**key, whole), rng.integers(0, 2**key, (COUNT, 1))
@@ -93,8 +98,8 @@ def of_add(n, rng):
     most = n // 2 - 1
     lengths = range(1, most + 1)
 
-    def drawn(digits=None):
-        return [rng.integers(0, 2, digits or most) for _ in range(COUNT)]
+    def drawn():
+        return rng.integers(0, 2, (COUNT, most))
 
     def carrying(digit):
         return np.concatenate([[1], digit[1:]]), np.concatenate([[1], 1 - digit[1:]])
@@ -111,7 +116,9 @@ def of_add(n, rng):
         "digits by turns": [(a, b) for a in (turns, 1 - turns) for b in (turns, 1 - turns)],
         "one digit each": [(np.arange(most) == i, np.arange(most) == j) for i, j in rng.integers(0, most, (COUNT, 2))],
         "a power of two, twice": [(np.arange(most) == i,) * 2 for i in range(most)],
-        "few digits in a large tree": [*zip(drawn(1), drawn(1), strict=True), *zip(drawn(2), drawn(2), strict=True)],
+        "few digits in a large tree": [
+            (a >> np.arange(k) & 1, b >> np.arange(k) & 1) for k in (1, 2, 3) for a, b in np.ndindex(2**k, 2**k)
+        ],
     }
     kinds = {}
     for kind, pairs in numbers.items():
@@ -124,7 +131,12 @@ def of_add(n, rng):
 
 
 def of_operations(n, rng, priorities):
-    """What is pushed and popped when, and priorities, where there are ``priorities`` many, are odd; values random."""
+    """Of a data structure: when what is pushed, and with which priority, is odd; values are random.
+
+    Args:
+        n, rng: as in `Task.odd_kinds`.
+        priorities: how many there are; 0 where there are none.
+    """
     half, place = n // 2, np.arange(n)
     orders = {
         "fill, then empty": place >= half,
