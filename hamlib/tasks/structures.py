@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.memory import check_power_of_two
+from hamlib.tasks import odd
 from hamlib.tasks.base import Task, drawn, numbers, shuffled, uniform, window
 
 
@@ -128,6 +129,9 @@ class Structure(Task):
         judged = (symbols[..., 0] > 0) & tf.sequence_mask(lengths, symbols.shape[1])
         answers = tf.gather(symbols[..., -5:], self.run(symbols)[0], batch_dims=1)
         return tf.where(judged[..., None], answers, -1.0)
+
+    def odd_kinds(self, n, rng):
+        return odd.of_operations(n, rng, 2 ** self.columns["priority"] if "priority" in self.columns else 0)
 
     def pop(self):
         """Return ``[b]``, the symbol of POP."""
