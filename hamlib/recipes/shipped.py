@@ -153,8 +153,8 @@ RECIPES = {
     # Table 2.
     "stack": STRUCTURE,
     # Right in every stream, as `ham prove` finds out: a digital memory, in which leaves are used again. The noise stays
-    # when it is rounded, so that its digits keep away from their thresholds. With a smaller α the run stays where a
-    # larger tree asks for another order of the leaves.
+    # when it is rounded, so that its digits keep away from their thresholds. Where α falls faster,
+    # a run can stay where a larger tree asks for another order of its leaves.
     "stack-digital": dataclasses.replace(
         STRUCTURE,
         memory=dict(
@@ -166,7 +166,7 @@ RECIPES = {
             hidden={"join": 64, "search": 20},
             noise={"join": 0.5},
         ),
-        loss=dict(discount=0.95, entropy=(0.05, 0.0001), samples=8),
+        loss=dict(discount=0.95, entropy=(0.05, 0.001), samples=8),
         stages=(
             Stage(4, leaves=2, until=0.03),
             Stage(8, leaves=2, until=0.02),
@@ -175,7 +175,7 @@ RECIPES = {
             Stage(32, leaves=16),
         ),
         inputs=("reuse",),
-        learning_rate=(0.005, 0.0001),
+        learning_rate=(0.005, 0.0002),
         batch_size=16,
         epochs=60,
     ),
