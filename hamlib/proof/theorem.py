@@ -10,7 +10,7 @@ import numpy as np
 from hamlib.models import RawHAM, weights_hash
 from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
 from hamlib.proof.examples import Counterexample, confirm
-from hamlib.proof.machine import check_digital, extract
+from hamlib.proof.machine import NotFinite, check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
@@ -152,25 +152,25 @@ def examine(model, task, progress=None):
 
 
 def flaws(model, task):
-    """Find what is wrong with a digital memory, to train it on.
+    """Find where the law of a stack or of a queue does not hold in a digital memory, to train it on that.
 
     Args:
-        model, task: as in `examine`.
+        model: a `RawHAM` whose memory is digital.
+        task: `Stack` or `Queue`.
 
     Returns:
-        None where nothing is: it is proved. Else a list, of operations ``[m, b]`` that lead to where the law of a stack
-        or of a queue does not hold, in a tree of at most m leaves; empty for other tasks, or where there is no machine.
+        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine; or
+        None where there is no flaw: it is proved.
     """
     try:
-        check_task(task)
         machine = extract(model, operations=operations_of(task)).merged()
-        if task.name in SELECTING:
-            return None if isinstance(prove(machine, task, model), Proof) else []
-        check_blocks(machine, task, LAWS[task.name])
-    except Refuted as law:
-        return [stream for case in law.cases for stream in streams_of(machine, task, LAWS[task.name], case)[0]]
-    except ValueError:
+    except NotFinite:
         return []
+    law = LAWS[task.name]
+    try:
+        check_blocks(machine, task, law)
+    except Refuted as refuted:
+        return [stream for case in refuted.cases for stream in streams_of(machine, task, law, case)[0]]
     return None
 
 

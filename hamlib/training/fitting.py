@@ -12,7 +12,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
-from hamlib.proof import flaws
+from hamlib.proof import LAWS, flaws
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
 from hamlib.training import workers
@@ -277,11 +277,11 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
-    carries = recipe.model == "raw" and recipe.memory["join"] == "carry"  # then it can be proved, once rounded
+    lawful = task.name in LAWS and recipe.memory["join"] == "carry"  # then it can be proved, once rounded
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
-        wrong = flaws(answering, task) if carries and float(answering.memory.digital) else []
+        wrong = flaws(answering, task) if lawful and float(answering.memory.digital) else []
         if wrong is None:  # more training could only spoil it
             break
         lesson, whole = stage.lesson(epoch), ("whole", *stage.whole())
@@ -290,7 +290,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
                 batches("train", *lesson, first_step=int(model.optimizer.iterations.numpy())).batch(together, True),
-                epochs=epoch + 1 if stage.lessons or carries else recipe.epochs,
+                epochs=epoch + 1 if stage.lessons or lawful else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps // together,
                 validation_data=batches("validation", *stage.whole()).batch(judged, True),
