@@ -9,13 +9,19 @@ train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
 	$(BIN)/python -m hamlib train $(ARGS)
 
-# In two parts: what TensorFlow has compiled is never given back, and kernels need room beside the workers.
+# What trains models of its own: most of its time goes into compiling, so it is told to do that fast.
+LEARNING := $(patsubst %,tests/test_%.py,cli distribute policy_gradient recipes register training)
+ELSEWHERE := $(addprefix --ignore=,$(LEARNING) tests/test_notebooks.py)
+
+# In three parts: what TensorFlow has compiled is never given back, and kernels need room beside the workers. The
+# chapters are handed out one at a time, so that no worker has several left when the others are done.
 test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell README.md CHANGELOG.md Makefile pyproject.toml notebooks hamlib book benchmarks tests
-	$(BIN)/python -m pytest -n auto --dist worksteal tests --ignore tests/test_notebooks.py $(ARGS)
-	$(BIN)/python -m pytest -n auto --dist worksteal --nbmake notebooks tests/test_notebooks.py $(ARGS)
+	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest -n auto --dist worksteal $(LEARNING) $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal tests $(ELSEWHERE) $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --nbmake notebooks tests/test_notebooks.py $(ARGS)
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab notebooks
