@@ -3,7 +3,7 @@ hard access beside flat soft attention; answers through the public way; a sort b
 learn with soft attention, with REINFORCE, and both.
 
 ``python -m benchmarks`` measures the first five, ``python -m benchmarks step``, ``reinforce``, ``access``, ``answer``,
-``machine``, ``distribute``, ``streams`` or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are
+``machine``, ``distribute`` or ``learn-reverse``, ``learn-sort``, ``learn-priority-queue`` one. Times are
 medians over interleaved rounds of one run, but for learning; quote the ratios, since a machine's speed drifts.
 """
 
@@ -20,7 +20,6 @@ import tensorflow as tf
 
 from benchmarks import recipes
 from benchmarks.distribute import compare_workers
-from benchmarks.streams import measure_streams
 from hamlib.models import PolicyGradient
 from hamlib.pretrained import load_pretrained
 from hamlib.proof import extract, places
@@ -313,8 +312,6 @@ if __name__ == "__main__":
             compare_machine(2**level)
     if "distribute" in wanted:
         compare_workers()
-    if "streams" in wanted:
-        measure_streams()
     for task in LEARN:
         if f"learn-{task}" in wanted:
             compare_learning(task)

@@ -33,7 +33,8 @@ EXAMPLES = {
     "tasks": "ham tasks",
     "ledger": "ham ledger sort --recipes raw-sort --seeds 0 1\n"
     "  ham ledger all --plan | xargs -P 2 -d '\\n' -n 1 sh -c        (two jobs at a time)\n"
-    "  ham ledger all --collect",
+    "  ham ledger all --collect\n"
+    "  ham ledger all --odd",
 }
 
 
@@ -276,7 +277,7 @@ def _visited(sorter, bits):
 
 
 def _table(options):
-    print(evaluation.table_text(evaluation.ledger_rows(options.task), markdown=options.markdown))
+    print(evaluation.table_text(evaluation.ledger_rows(options.task, odd=True), markdown=options.markdown))
 
 
 def _tasks(options):

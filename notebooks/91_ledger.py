@@ -18,7 +18,7 @@ if importlib.util.find_spec("hamlib") is None:
 
 # %%
 from hamlib.drawing import show
-from hamlib.evaluation import TABLE1_TASKS, TABLE2_TASKS, ledger_rows, read_ledger, table_text, tasks_rows
+from hamlib.evaluation import TABLE1_TASKS, TABLE2_TASKS, ledger_rows, read_ledger, stream_rows, table_text, tasks_rows
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,11 +27,12 @@ import numpy as np
 # ## Right sequences, in percent
 #
 # Median over the seeds (lowest–highest), rounded down. *Soft* reads the mean of all leaves under the attention, *hard*
-# follows the most probable path; models without a tree have neither.
+# follows the most probable path; models without a tree have neither. *Odd* are inputs that somebody would think of, and random
+# ones hardly ever are: all kinds together (worst kind–best kind), of the seed that ships, run hard where there is a tree.
 
 # %%
 for task in read_ledger()["tasks"]:
-    print(f"{task}\n{table_text(ledger_rows(task))}\n")
+    print(f"{task}\n{table_text(ledger_rows(task, odd=True))}\n")
 
 # %% [markdown]
 # ## Table 1, in wrong sequences
@@ -50,6 +51,29 @@ for n in (32, 128, 1024):
 # %%
 for n in (32, 128, 1024):
     print(f"n = {n:,}\n{table_text(tasks_rows(TABLE2_TASKS, n), head='% wrong')}\n")
+
+# %% [markdown]
+# ## Odd inputs, kind by kind
+#
+# All kinds that a model answers wrongly, of those that `Task.odd` makes: wrong of how many. `python -m hamlib ledger all --odd`
+# measures them anew, and the streams below.
+
+# %%
+for task, entry in read_ledger()["tasks"].items():
+    for row in entry["measured"]:
+        for n, kinds in row["seeds"][0].get("odd", {}).items():
+            wrong = ", ".join(f"{kind} {k} of {count}" for kind, (k, count) in kinds.items() if k)
+            print(f"{task}, {row['label']}, n = {n}: {wrong or 'none'}")
+
+# %% [markdown]
+# ## Long streams
+#
+# Data structures in use: 16 streams of 100 n operations of each kind, with never more inside than there is room for. Which
+# operation is the first to be answered wrongly, the median (earliest–latest); 1600 and 12800 mean that none was.
+
+# %%
+for n in (16, 128):
+    print(table_text(stream_rows(n), head=f"first wrong, n = {n:,}") + "\n")
 
 # %% [markdown]
 # ## Every run

@@ -40,6 +40,7 @@ def small_ledger(tmp_path, monkeypatch):
         monkeypatch.setitem(ledger.SEEDS, name, (0, 1))
     monkeypatch.setitem(ledger.ROWS, "smallest", {"smallest": "ours", "smallest-2016": "2016"})
     monkeypatch.setattr(plan, "measure", lambda *_: {"soft": {4: [2, 20]}, "hard": {4: [3, 20], 8: [0, 5]}})
+    monkeypatch.setattr(plan, "measure_odd", lambda *_: {"odd": {32: {"all equal": [1, 4]}}})
     monkeypatch.setattr(ledger, "LEDGER", tmp_path / "ledger.json")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     monkeypatch.chdir(tmp_path)

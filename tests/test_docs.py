@@ -90,10 +90,12 @@ def test_readme_example_runs():
 
 
 def test_readme_tables_are_the_ledgers():
-    assert evaluation.table_text(evaluation.ledger_rows("smallest"), markdown=True) in README
-    for n in (32, 128, 1024):
+    assert evaluation.table_text(evaluation.ledger_rows("smallest", odd=True), markdown=True) in README
+    for n in (32, 128, 1024, "odd, n = 32", "odd, n = 128"):
         for tasks in (evaluation.TABLE1_TASKS, evaluation.TABLE2_TASKS):
             assert evaluation.table_text(evaluation.tasks_rows(tasks, n), markdown=True, head="% wrong") in README
+    for n in (16, 128):
+        assert evaluation.table_text(evaluation.stream_rows(n), True, f"first wrong, n = {n}") in README
 
 
 def test_readme_lists_every_chapter():

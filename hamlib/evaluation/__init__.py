@@ -1,4 +1,4 @@
-"""Measuring: wrong-sequence rates on fresh examples (`rates`), the ledger and its tables (`ledger`)."""
+"""Measuring: wrong sequences, of fresh examples (`rates`) and odd ones (`odd`), the `ledger` and its `tables`."""
 
 from hamlib.evaluation.ledger import (
     PUBLISHED,
@@ -7,17 +7,16 @@ from hamlib.evaluation.ledger import (
     TABLE1_TASKS,
     TABLE2_TASKS,
     TESTS,
-    draw_table,
-    draw_tasks,
     ledger_rows,
     measure,
     published_rows,
     read_ledger,
-    table_text,
     tasks_rows,
     write_ledger,
 )
+from hamlib.evaluation.odd import measure_odd, stream_rows, wrong_odd
 from hamlib.evaluation.rates import Rate, wrong_rate
+from hamlib.evaluation.tables import draw_table, draw_tasks, table_text
 
 __all__ = [
     "TABLE1_TASKS",
@@ -31,10 +30,13 @@ __all__ = [
     "draw_tasks",
     "ledger_rows",
     "measure",
+    "measure_odd",
     "published_rows",
     "read_ledger",
+    "stream_rows",
     "table_text",
     "tasks_rows",
     "write_ledger",
+    "wrong_odd",
     "wrong_rate",
 ]

@@ -1,4 +1,4 @@
-"""The ledger, ``pretrained/ledger.json``, and its tables: every published figure beside ours.
+"""The ledger, ``pretrained/ledger.json``, and the rows of its tables: every published figure beside ours.
 
 Ours are, for each seed, the wrong sequences counted at each n, with the command that made them. Prose and
 tables quote it.
@@ -6,13 +6,8 @@ tables quote it.
 
 import functools
 import json
-import math
 import statistics
 from pathlib import Path
-
-import matplotlib as mpl
-import matplotlib.pyplot as plt
-import numpy as np
 
 from hamlib.evaluation.rates import Rate, wrong_rate
 from hamlib.memory import ATTENTIONS
@@ -30,6 +25,7 @@ ROWS = {"smallest": {"smallest-digital": "digital", "smallest": "hamlib", "small
 ROWS["reverse"]["reverse-reinforce"] = "LSTM+HAM with REINFORCE"
 ROWS["sort"] |= {"sort-digital": "digital raw HAM", "raw-sort": "raw HAM, no LSTM"}
 ROWS |= {task: {task: "raw HAM"} for task in TABLE2_TASKS}
+ROWS["stack"]["stack-digital"] = "digital raw HAM"
 SEEDS = {
     "smallest-digital": (0, 1, 2, 3, 4),
     "smallest": (0, 1, 2, 3, 4),
@@ -37,7 +33,7 @@ SEEDS = {
     "sort-digital": (0, 1, 2),
     "raw-sort": (0, 1, 2),
 }
-SEEDS |= {name: (0, 1, 2) for name in (*TABLE1_TASKS, *TABLE2_TASKS, "reverse-reinforce")}
+SEEDS |= {name: (0, 1, 2) for name in (*TABLE1_TASKS, *TABLE2_TASKS, "stack-digital", "reverse-reinforce")}
 SEEDS |= {f"{task}-{model}": (0,) for task in TABLE1_TASKS for model in ("lstm", "lstm+a")}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.
@@ -132,15 +128,17 @@ def published_rows(task):
     ]
 
 
-def ledger_rows(task):
+def ledger_rows(task, odd=False):
     """Return the rows of a task's generalisation table: published first, then ours.
 
     Args:
         task: name of a task in the ledger.
+        odd: whether rows also have what is right of odd inputs, of the seeds whose weights were measured.
 
     Returns:
         a list of ``(label, {n: (median, low, high)})``, sequences right in percent over the seeds;
-        the published figures have low and high equal to the median.
+        the published figures have low and high equal to the median. With ``odd`` also
+        ``"odd, n = 32": (all kinds, worst kind, best kind)``, run hard where there is a tree.
 
     Raises:
         ValueError: the ledger has no such task; the message lists those it has.
@@ -152,7 +150,10 @@ def ledger_rows(task):
     for row in tasks[task]["measured"]:
         for attention in _attentions(row):
             label = f"{row['label']}, {attention}" if len(_attentions(row)) > 1 else row["label"]
-            rows.append((label + _proved(row) * (attention == "hard"), _over_seeds(row, attention)))
+            figures = _over_seeds(row, attention)
+            if odd and attention == _attentions(row)[-1]:
+                figures |= _of_odd_inputs(row)
+            rows.append((label + _proved(row) * (attention == "hard"), figures))
     return rows
 
 
@@ -175,122 +176,35 @@ def _over_seeds(row, attention):
     return {n: (statistics.median(v), min(v), max(v)) for n, v in figures.items()}
 
 
+def _of_odd_inputs(row):
+    """{"odd, n = 32": (all, worst kind, best kind)} of a row of the ledger, right in percent."""
+    found = {}
+    for run in row["seeds"]:
+        for n, kinds in run.get("odd", {}).items():
+            found.setdefault(f"odd, n = {n}", []).extend(kinds.values())
+    figures = {}
+    for n, counts in found.items():
+        each = [Rate(*count).right for count in counts]
+        figures[n] = Rate(*map(sum, zip(*counts, strict=True))).right, min(each), max(each)
+    return figures
+
+
 def tasks_rows(tasks, n):
     """Return the figures of some tasks at one n, published and ours, by model: Table 1 or 2.
 
     Args:
         tasks: `TABLE1_TASKS` or `TABLE2_TASKS`.
-        n: 32, the test; 128, inputs 2 to 4 times longer; or 1,024.
+        n: 32, the test; 128, inputs 2 to 4 times longer; 1,024; or ``"odd, n = 32"``, ``"odd, n = 128"``.
 
     Returns:
-        a list of ``(label, {task: (median, low, high)})``, *wrong* sequences in percent, as the paper prints them.
+        a list of ``(label, {task: (median, low, high)})``, *wrong* sequences in percent, as the paper prints them; of
+        odd inputs ``(all kinds, best kind, worst kind)``.
     """
     rows = {}
     for task in tasks:
-        for label, figures in ledger_rows(task) if task in read_ledger()["tasks"] else published_rows(task):
+        for label, figures in ledger_rows(task, odd=True) if task in read_ledger()["tasks"] else published_rows(task):
             if n in figures:
                 middle, low, high = figures[n]
                 rows.setdefault(label, {})[task] = 100 - middle, 100 - high, 100 - low
     order = ["LSTM", "LSTM+A", "LSTM+HAM", "LSTM+DHAM", "LSTM+HAM with REINFORCE", "raw HAM", "digital raw HAM"]
     return sorted(rows.items(), key=lambda row: order.index(row[0].split(",")[0]))
-
-
-def _two_decimals(value, rounded):
-    slack = 1e-7 if rounded is math.floor else -1e-7  # 100 * (1 - 4 / 2500) is a little less than 99.84
-    return f"{rounded(value * 100 + slack) / 100:g}"
-
-
-def _cell(figure, rounded):
-    if figure is None:
-        return "–"
-    middle, low, high = (_two_decimals(value, rounded) for value in figure)
-    return middle if low == high else f"{middle} ({low}–{high})"
-
-
-def table_text(rows, markdown=False, head="% right"):
-    """Write a table in columns.
-
-    Args:
-        rows: as `ledger_rows` or `tasks_rows` returns them.
-        markdown: whether to write it as Markdown rather than as plain text.
-        head: what the figures are, ``"% right"`` or ``"% wrong"``.
-
-    Returns:
-        the table as a string: the median over the seeds (lowest–highest), rounded for the worse, so that only
-        a model without an error shows 100% right or 0% wrong.
-    """
-    known = {key: None for _, figures in rows for key in figures}
-    columns = sorted(known) if all(isinstance(key, int) for key in known) else list(known)
-    rounded = math.ceil if "wrong" in head else math.floor
-    lines = [[head, *(f"n = {key:,}" if isinstance(key, int) else key for key in columns)]]
-    lines += [[label, *(_cell(figures.get(key), rounded) for key in columns)] for label, figures in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(columns) + 1)]
-    edge, gap = ("| ", " | ") if markdown else ("", "  ")
-
-    def write(line):
-        first, *others = line
-        cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
-        return edge + gap.join(cells) + edge[::-1]
-
-    dashes = ["-" * widths[0], *("-" * (w - 1) + (":" if markdown else "-") for w in widths[1:])]
-    return "\n".join(map(write, [lines[0], dashes, *lines[1:]]))
-
-
-def draw_table(rows, title=""):
-    """Draw a generalisation table: right answers against n, a line a row, the range over seeds shaded.
-
-    Args:
-        rows: as `ledger_rows` returns them.
-        title: what stands above.
-
-    Returns:
-        a matplotlib Figure.
-    """
-    figure, axes = plt.subplots(figsize=(7, 4), facecolor="white", layout="constrained")
-    colours = ("#000000", "#E69F00", "#D55E00", "#56B4E9", "#0072B2", "#009E73", "#CC79A7")
-    marks = "sovD^P*"
-    for (label, figures), colour, mark in zip(rows, colours, marks, strict=False):
-        sizes = sorted(figures)
-        middle, low, high = np.array([figures[n] for n in sizes]).T
-        line = "--" if mark == "s" else "-"
-        axes.plot(sizes, middle, marker=mark, color=colour, linestyle=line, label=label, markersize=5)
-        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
-    every = sorted({n for _, figures in rows for n in figures})
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(every, [f"{n:,}" for n in every], rotation=30)
-    axes.set(xlabel="leaves n", ylabel="sequences right (%)", ylim=(-3, 103), title=title)
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower left")
-    return figure
-
-
-def draw_tasks(rows, title=""):
-    """Draw Table 1 or 2 as a heat-map: models down, tasks across, the darker the more sequences are wrong.
-
-    The scale is logarithmic above 0.05%, so that 0.08 and 2.48 differ; under a median stands the range over the seeds.
-
-    Args:
-        rows: as `tasks_rows` returns them.
-        title: what stands above.
-
-    Returns:
-        a matplotlib Figure.
-    """
-    columns = list({key: None for _, figures in rows for key in figures})
-    wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
-    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(3, len(rows)))
-    figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
-    norm = mpl.colors.SymLogNorm(linthresh=0.05, linscale=0.3, vmin=0, vmax=100)
-    image = axes.imshow(wrong, cmap="cividis_r", norm=norm, aspect="auto")
-    for (row, column), value in np.ndenumerate(wrong):
-        text = _cell(rows[row][1].get(columns[column]), math.ceil).replace(" (", "\n").removesuffix(")")
-        color = "white" if norm(np.nan_to_num(value)) > 0.5 else "black"
-        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8, linespacing=0.95)
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-    axes.set_title(title, fontsize=10)
-    bar = figure.colorbar(image)
-    bar.set_ticks([0, 0.1, 1, 10, 100], labels=["0", "0.1", "1", "10", "100"])
-    bar.ax.minorticks_off()
-    bar.set_label("wrong sequences (%)", fontsize=8)  # at 10 it is longer than two rows are high
-    return figure

@@ -13,12 +13,16 @@ import keras
 import tensorflow as tf
 
 from hamlib import pretrained, training
-from hamlib.evaluation.ledger import ROWS, SEEDS, ledger_rows, measure, table_text, write_ledger
+from hamlib.evaluation.ledger import ROWS, SEEDS, ledger_rows, measure, read_ledger, write_ledger
+from hamlib.evaluation.odd import measure_odd
+from hamlib.evaluation.tables import table_text
 from hamlib.memory import ATTENTIONS
 from hamlib.models import load_weights, locked, weights_hash, write_whole
-from hamlib.proof import Proof, examine
+from hamlib.proof import Proof, Undecided, examine
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
+
+FIGURES = ("curve", "sha256", "odd", "streams", *ATTENTIONS)  # what the ledger says of a seed, and a card does not
 
 
 def add_options(parser):
@@ -30,6 +34,7 @@ def add_options(parser):
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--plan", action="store_true", help="print a command for each seed without an entry file; do none")
     how.add_argument("--job", action="store_true", help="write entry files, not the ledger: what a plan's commands do")
+    how.add_argument("--odd", action="store_true", help="measure the odd inputs of what ships again, and train nothing")
     how.add_argument("--collect", action="store_true", help="put what is in the entry files into the ledger")
 
 
@@ -59,9 +64,12 @@ def ledger_command(options):
         print(f"{len(done)} entries are in the ledger; {len(jobs) - len(done)} jobs have not written theirs")
         return
     for job in jobs:
-        job.merge(job.run())
+        if not options.odd:
+            job.merge(job.run())
+        elif job.ships:
+            job.measure_odd()
     for task in tasks:
-        print(table_text(ledger_rows(task)))
+        print(table_text(ledger_rows(task, odd=True)))
 
 
 def _jobs(tasks, recipes, seeds, runs):
@@ -142,18 +150,22 @@ class Job:
         model, run = training.train(recipe, self.folder, self.seed, verbose=0, callbacks=[training.Epochs()])
         entry = dict(
             seed=self.seed,
-            steps=recipe.total_steps(),
+            steps=recipe.total_steps() - (recipe.epochs - int(run.epoch)) * recipe.steps,
             minutes=round(float(run.seconds) / 60, 1),
             machine=f"{platform.machine()}, {os.cpu_count()} cores, "
             f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
             best_validation_error=float(run.best_error),
         )
         if recipe.memory and recipe.memory["join"] == "carry":
-            found = examine(model, task)
-            entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
+            try:
+                found = examine(model, task)
+                entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
+            except Undecided as reason:
+                entry["proof"] = dict(undecided=str(reason))
         print(json.dumps(entry), flush=True)
         curve = training.read_log(self.folder)["val_wrong"].round(4).tolist()
-        return row, entry | dict(curve=curve) | measure(model, task) | dict(sha256=weights_hash(model))
+        figures = measure(model, task) | measure_odd(model, task)
+        return row, entry | dict(curve=curve) | figures | dict(sha256=weights_hash(model))
 
     def write(self):
         """Run it, and write its entry file.
@@ -202,12 +214,19 @@ class Job:
         """Whether its weights are part of hamlib."""
         return not self.seed and not self.name.endswith("-2016")
 
+    def measure_odd(self):
+        """Put what the shipped weights do with odd inputs into the ledger, beside what it has of them."""
+        shipped = pretrained.load_pretrained(self.name)
+        (row,) = (row for row in read_ledger()["tasks"][self.task]["measured"] if row["recipe"] == self.name)
+        (entry,) = (run for run in row["seeds"] if run["seed"] == self.seed)
+        write_ledger(self.task, row, entry | measure_odd(shipped.model, shipped.task))
+
     def merge(self, result):
         """Put what `run` or `read` returned into the ledger, and its weights, where they ship, into hamlib."""
         row, entry = result
         write_ledger(self.task, row, entry)
         if self.ships:
-            told = {key: value for key, value in entry.items() if key not in ("curve", "sha256", *ATTENTIONS)}
+            told = {key: value for key, value in entry.items() if key not in FIGURES}
             card = dict(task=self.task, command=row["command"]) | told
             card |= dict(recipe=dataclasses.asdict(RECIPES[self.name]))
             pretrained.ship(self.name, self.folder / "best.weights.h5", card)

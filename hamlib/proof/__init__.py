@@ -3,7 +3,7 @@
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import NotFinite, TreeMachine, extract
 from hamlib.proof.speed import places
-from hamlib.proof.theorem import Proof, TableRunner, Undecided, examine, prove, read_proof
+from hamlib.proof.theorem import Proof, TableRunner, Undecided, examine, flaws, prove, read_proof
 
 __all__ = [
     "Counterexample",
@@ -14,6 +14,7 @@ __all__ = [
     "Undecided",
     "examine",
     "extract",
+    "flaws",
     "places",
     "prove",
     "read_proof",

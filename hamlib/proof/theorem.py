@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.models import RawHAM, weights_hash
-from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks
-from hamlib.proof.examples import Counterexample
+from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
+from hamlib.proof.examples import Counterexample, confirm
 from hamlib.proof.machine import check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
@@ -98,17 +98,26 @@ def prove(machine, task, model=None):
         example, checked, refuted, heights = check_selecting(small, task, runner)
         why = f"{refuted:,} of {checked:,} decisions of labelled states are wrong"
     else:
-        example, refuted, why = None, 0, ""
+        example, refuted = None, 0
         try:
             checked, heights = check_blocks(small, task, LAWS[task.name])
-        except Refuted as law:
-            refuted, why = 1, str(law)
-            example = refute_structure(runner, task)
+        except Refuted as reason:
+            refuted, why = 1, str(reason)
+            example = _shown(small, task, runner, reason) or refute_structure(runner, task)
     if example:
         return example
     if refuted:
         raise Undecided(f"machine: {why}, but no input was found that shows it")
     return Proof(task.name, machine.states, small.states, machine.decisions, checked, heights, machine.margins)
+
+
+def _shown(machine, task, runner, refuted):
+    """The `Counterexample` that shows where a law does not hold, or None."""
+    for case in refuted.cases[:1]:
+        streams, n = streams_of(machine, task, LAWS[task.name], case)
+        for stream in streams:
+            if example := confirm(runner, task, [stream], str(refuted), shrink=n <= 16, leaves=n):
+                return example
 
 
 def examine(model, task, progress=None):
@@ -140,6 +149,29 @@ def examine(model, task, progress=None):
         raise Undecided(f"{reason}; no counterexample was found either") from reason
     found = prove(extract(model, operations=operations_of(task), progress=progress), task, model)
     return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=weights_hash(model))
+
+
+def flaws(model, task):
+    """Find what is wrong with a digital memory, to train it on.
+
+    Args:
+        model, task: as in `examine`.
+
+    Returns:
+        None where nothing is: it is proved. Else a list, of operations ``[m, b]`` that lead to where the law of a stack
+        or of a queue does not hold, in a tree of at most m leaves; empty for other tasks, or where there is no machine.
+    """
+    try:
+        check_task(task)
+        machine = extract(model, operations=operations_of(task)).merged()
+        if task.name in SELECTING:
+            return None if isinstance(prove(machine, task, model), Proof) else []
+        check_blocks(machine, task, LAWS[task.name])
+    except Refuted as law:
+        return [stream for case in law.cases for stream in streams_of(machine, task, LAWS[task.name], case)[0]]
+    except ValueError:
+        return []
+    return None
 
 
 def read_proof(path, model):

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from hamlib.tasks import odd
 from hamlib.tasks.base import Task, numbers, uniform, window
 
 
@@ -22,6 +23,9 @@ class Smallest(Task):
     def answer_length(self, m):
         return 1
 
+    def odd_kinds(self, n, rng):
+        return odd.of_numbers(n, rng, 5, 5)
+
     def targets(self, symbols, lengths):
         first = tf.argmin(_keys(symbols, lengths), axis=1)
         return tf.gather(symbols, first, batch_dims=1)[:, None]
@@ -37,6 +41,9 @@ class Reverse(Task):
 
     name = "reverse"
     columns = answer_columns = {"symbol": 10}
+
+    def odd_kinds(self, n, rng):
+        return odd.of_numbers(n, rng, 10, 0)
 
     def targets(self, symbols, lengths):
         last_first = tf.maximum(lengths[:, None] - 1 - tf.range(symbols.shape[1]), 0)
@@ -79,6 +86,9 @@ class Search(Task):
         if symbols[-1, 5:].any():
             return f"ends with {symbols[-1].tolist()}; expected a key and an empty value"
 
+    def odd_kinds(self, n, rng):
+        return odd.of_search(n, rng)
+
     def targets(self, symbols, lengths):
         query = tf.gather(symbols, lengths - 1, batch_dims=1)[:, None, :5]
         found = tf.reduce_all(symbols[..., :5] == query, axis=-1)  # the query itself is the last
@@ -108,7 +118,7 @@ class Merge(Task):
         batch = lengths.shape[0]
         values = tf.cast(uniform([batch, n, 5], seed, 0, 2), tf.float32)
         seeds = tf.random.split(seed, 3, alg="philox")
-        known = tf.range(1024) if n > 256 else tf.constant(np.round(np.arange(1, 301) * 1023 / 300), tf.int32)
+        known = tf.constant(self.priorities(n), tf.int32)
         order = uniform([batch, known.shape[0]], seeds[0], 0, 2**20)
         if "alike" in kinds:  # from a window of the priorities, for half of the batch
             inside = window(batch, n, known.shape[0], seeds[1]) | (tf.range(batch)[:, None] % 4 >= 2)
@@ -121,10 +131,17 @@ class Merge(Task):
         bits = tf.bitwise.right_shift(priorities[..., None], tf.range(9, -1, -1)) % 2
         return tf.concat([tf.cast(bits, tf.float32), values], axis=-1), lengths
 
+    def priorities(self, n):
+        """Return the numbers that are priorities in trees of n leaves, sorted."""
+        return np.arange(1024) if n > 256 else np.round(np.arange(1, 301) * 1023 / 300).astype(int)
+
     def problem(self, symbols):
         priorities = numbers(symbols, 10)
         if len(set(priorities)) < len(priorities) or (np.diff(priorities) < 0).sum() > 1:
             return f"has the priorities {priorities}; expected two sequences, each sorted, without equals"
+
+    def odd_kinds(self, n, rng):
+        return odd.of_merge(n, rng, self.priorities(n))
 
     def targets(self, symbols, lengths):
         by_priority = tf.argsort(_keys(symbols, lengths, 10))
@@ -142,6 +159,9 @@ class Sort(Task):
 
     name = "sort"
     columns = answer_columns = {"key": 5, "value": 5}
+
+    def odd_kinds(self, n, rng):
+        return odd.of_numbers(n, rng, 5, 5)
 
     def targets(self, symbols, lengths):
         by_key = tf.argsort(_keys(symbols, lengths))
@@ -199,6 +219,9 @@ class Add(Task):
             return f"has the symbols {symbols.tolist()}; expected one bit of each to be 1"
         if len(symbols) % 2 or set(text[:k] + text[k + 1 : -1]) - {"0", "1"} or text[k] + text[-1] != "+=":
             return f"is {text!r}; expected two binary numbers of the same length, as in '110+101='"
+
+    def odd_kinds(self, n, rng):
+        return odd.of_add(n, rng)
 
     def targets(self, symbols, lengths):
         k, digits = lengths // 2 - 1, symbols[..., 1]

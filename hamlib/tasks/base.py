@@ -249,6 +249,36 @@ class Task:
                 raise ValueError(f"symbols: input {row} {problem}")
         return symbols.astype("float32"), lengths.astype("int32")
 
+    def odd(self, n):
+        """Return odd inputs: what somebody would think of, and random ones hardly ever are.
+
+        Args:
+            n: the longest input, a power of two from 8 on.
+
+        Returns:
+            ``{kind: (symbols[k, n, b], lengths[k])}`` as `check_inputs` returns them, always the same; some hundred of
+            each kind.
+
+        Raises:
+            ValueError: n is not such a number, or more than the task has inputs for.
+        """
+        self.check_request(n, 1)
+        if n < 8:
+            raise ValueError(f"n: got {n}; odd inputs need at least 8")
+        kinds = {}
+        for kind, (symbols, lengths) in self.odd_kinds(int(n), np.random.default_rng(n)).items():
+            kinds[kind] = self.check_inputs(symbols * (np.arange(n) < lengths[:, None])[..., None], lengths)
+        return kinds
+
+    def odd_kinds(self, n, rng):
+        """Make what `odd` checks and returns, in NumPy; here none.
+
+        Args:
+            n: as in `odd`.
+            rng: a ``numpy.random.Generator``.
+        """
+        return {}
+
     def problem(self, symbols):
         """Say what makes ``symbols[m, b]``, ints 0/1, no input of this task; None where nothing does."""
 
