@@ -9,7 +9,6 @@ train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
 	$(BIN)/python -m hamlib train $(ARGS)
 
-# What trains models of its own: most of its time goes into compiling, so it is told to do that fast.
 LEARNING := $(patsubst %,tests/test_%.py,cli distribute policy_gradient recipes register training)
 ELSEWHERE := $(addprefix --ignore=,$(LEARNING) tests/test_notebooks.py)
 
@@ -19,7 +18,7 @@ test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell README.md CHANGELOG.md Makefile pyproject.toml notebooks hamlib book benchmarks tests
-	XLA_FLAGS=--xla_backend_optimization_level=0 $(BIN)/python -m pytest -n auto --dist worksteal $(LEARNING) $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(LEARNING) $(ARGS)
 	$(BIN)/python -m pytest -n auto --dist worksteal tests $(ELSEWHERE) $(ARGS)
 	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --nbmake notebooks tests/test_notebooks.py $(ARGS)
 
