@@ -9,18 +9,23 @@ train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
 	$(BIN)/python -m hamlib train $(ARGS)
 
-LEARNING := $(patsubst %,tests/test_%.py,cli distribute policy_gradient recipes register training)
-ELSEWHERE := $(addprefix --ignore=,$(LEARNING) tests/test_notebooks.py)
+# A process never gives back what TensorFlow has compiled in it: 60 to 90 MB for a training step. So what compiles most
+# runs in calls of its own, in fresh processes; and so do the chapters, handed out one at a time.
+LEARNING := $(patsubst %,tests/test_%.py,cli training)
+REINFORCING := $(patsubst %,tests/test_%.py,distribute policy_gradient recipes register)
+ANSWERING := $(patsubst %,tests/test_%.py,access engine models pretrained)
+CHAPTERS := tests/test_notebooks.py
+PYTEST := $(BIN)/python -m pytest -n auto
 
-# In three parts: what TensorFlow has compiled is never given back, and kernels need room beside the workers. The
-# chapters are handed out one at a time, so that no worker has several left when the others are done.
 test: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell README.md CHANGELOG.md Makefile pyproject.toml notebooks hamlib book benchmarks tests
-	$(BIN)/python -m pytest -n auto --dist worksteal $(LEARNING) $(ARGS)
-	$(BIN)/python -m pytest -n auto --dist worksteal tests $(ELSEWHERE) $(ARGS)
-	$(BIN)/python -m pytest -n auto --maxschedchunk 1 --nbmake notebooks tests/test_notebooks.py $(ARGS)
+	$(PYTEST) --dist worksteal $(LEARNING) $(ARGS)
+	$(PYTEST) --dist worksteal $(REINFORCING) $(ARGS)
+	$(PYTEST) --dist worksteal $(ANSWERING) $(ARGS)
+	$(PYTEST) --dist worksteal tests $(addprefix --ignore=,$(LEARNING) $(REINFORCING) $(ANSWERING) $(CHAPTERS)) $(ARGS)
+	$(PYTEST) --maxschedchunk 1 --nbmake notebooks $(CHAPTERS) $(ARGS)
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab notebooks

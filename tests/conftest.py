@@ -1,7 +1,5 @@
-"""Let the tests import `book`, which is not installed; one site for all tests; and the memory that they take."""
+"""Let the tests import `book`, which is not installed; one site for all tests; and the memory that they took."""
 
-import contextlib
-import ctypes
 import fcntl
 import os
 import resource
@@ -9,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -30,22 +27,6 @@ def site(tmp_path_factory):
             pages.build(folder)
             (folder / "seconds").write_text(str(time.monotonic() - start))
     return folder
-
-
-def in_use():
-    return psutil.Process().memory_info().rss
-
-
-KEPT = [0]  # bytes in use after the last test that gave some back
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown():
-    """Give back what a test has freed: of the 250 MB of a compilation, glibc would keep some 150."""
-    if in_use() > KEPT[0] + 50e6:
-        with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
-            ctypes.CDLL(None).malloc_trim(0)
-        KEPT[0] = in_use()
 
 
 PEAKS = {}  # of each worker: its own peak memory, and that of its largest child, such as a chapter's kernel, in MB
