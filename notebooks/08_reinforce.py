@@ -356,7 +356,8 @@ for n in (32, 256):
 # long. With REINFORCE an operation costs Θ(log n), for no tree is made at all: in an empty tree all nodes of a level are
 # alike, so one of each level is enough, and a journal keeps what each access wrote. The way back goes through the same few
 # nodes. `python -m benchmarks reinforce` measures trees of 8 to 2,048 leaves.
-#
+
+# %% [markdown]
 # `python -m hamlib train smallest --recipe smallest-reinforce` learns to pick the smallest of up to 32. The data structures of
 # [chapter 7](07_structures.ipynb) are learned in this way, with several paths for each input. So is Reverse, with an LSTM, by
 # `python -m hamlib train reverse --recipe reverse-reinforce`; its row of Table 1 is in [chapter 6](06_algorithms.ipynb).
