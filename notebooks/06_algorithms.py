@@ -158,7 +158,7 @@ print("asked for the key", asked[-1].split("‖")[0], "  answer:", *visits("sear
 # Soft training of Add walks into two traps.
 #
 # **One access at two leaves.** Half of p is at a digit of a, half at the matching digit of b, and the LSTM reads their sum
-# off the mean. No single path can do that. Noise on SEARCH in training (preset "book-ask") makes it useless.
+# off the mean. No single path can do that. Noise on SEARCH in training (preset "book-ask") breaks such an even split.
 #
 # **A tree that adds by itself.** Its nodes know all digits, so they can add two of them and send the access to *any* leaf
 # that holds the result. That works for a symbol or two. But the digits that were added were not visited, so WRITE did not
