@@ -10,6 +10,7 @@ def sigmoid(x):
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": sigmoid,
+    "tanh": np.tanh,
     "hard_tanh": lambda x: np.clip(x, -1, 1),
 }
 
@@ -35,13 +36,8 @@ def grow(memory, symbols, m):
     n = len(symbols)
     nodes = np.zeros((2 * n, memory.node_width))
     for k in range(m):
-        nodes[n + k] = marked(memory, mlp(memory.embed, symbols[k]))
+        nodes[n + k] = mlp(memory.embed, symbols[k])
     return join_above(memory, nodes)
-
-
-def marked(memory, carried):
-    """A leaf: the marks of a digital memory, its last coordinates, are 0."""
-    return np.concatenate([carried, np.zeros(memory.node_width - len(carried))])
 
 
 def join(memory, left, right):
@@ -88,10 +84,9 @@ def attend_hard(memory, nodes, query):
 
 def written(memory, leaf, query):
     if memory.write_gate is None:
-        return marked(memory, mlp(memory.write_value, query))
-    leaf = leaf[: memory.carried]
+        return mlp(memory.write_value, query)
     gate = mlp(memory.write_gate, leaf, query)
-    return marked(memory, gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf)
+    return gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf
 
 
 def write_soft(memory, nodes, p, query):

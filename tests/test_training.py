@@ -349,8 +349,9 @@ def test_reading_what_is_no_run(tmp_path):
         read_run(tmp_path)
 
 
-def test_a_second_half_is_digital_and_without_noise(tmp_path):
-    recipe = dataclasses.replace(SHORT, memory="digital", epochs=4, steps=2, validation_steps=1)
+@pytest.mark.parametrize("noise", ["falls", "stays"])
+def test_a_second_half_is_digital(tmp_path, noise):
+    recipe = dataclasses.replace(SHORT, memory="digital", noise=noise, epochs=4, steps=2, validation_steps=1)
     seen = []
 
     class Watch(keras.callbacks.Callback):
@@ -359,7 +360,8 @@ def test_a_second_half_is_digital_and_without_noise(tmp_path):
             seen.append([float(part) for part in (memory.digital, memory.embed.noise, memory.join.noise)])
 
     train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
-    assert seen == [[0, 0.5, 0.5], [0, 0.25, 0.25], [1, 0, 0], [1, 0, 0]]
+    shares = (0.5, 0.25, 0, 0) if noise == "falls" else (0.5, 0.5, 0.5, 0.5)
+    assert seen == [[digital, share, share] for digital, share in zip((0, 0, 1, 1), shares, strict=True)]
 
 
 @pytest.mark.parametrize(

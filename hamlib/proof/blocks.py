@@ -30,7 +30,16 @@ POP, HELD = 0, "F"  # the row of POP in the tables, after which come all PUSHes;
 
 
 class Refuted(Exception):
-    """A law does not hold; the message says which, and where."""
+    """A law does not hold; the message says which, and where.
+
+    Attributes:
+        leaves: states of the leaves of a subtree, in the order of PUSHes, where an operation goes astray; or None.
+        operation: its row in the tables.
+    """
+
+    def __init__(self, message, leaves=None, operation=POP):
+        super().__init__(message)
+        self.leaves, self.operation = leaves, operation
 
 
 def _short(label):
@@ -53,6 +62,19 @@ class StackLaw:
         """The same of a POP."""
         return int("F" in second)
 
+    @staticmethod
+    def stream(leaves):
+        """The operations that leave this, in an empty tree of at least as many leaves.
+
+        Args:
+            leaves: in the order of PUSHes: of a held leaf the row of its PUSH; 0 where it was popped; or None.
+
+        Returns:
+            their rows, and the leaves of the tree.
+        """
+        popped = leaves.count(POP)
+        return [row for row in leaves if row] + popped * [1] + popped * [POP], len(leaves)
+
 
 class QueueLaw:
     """Things lie in a ring; the first one is taken. As a PUSH sees free leaves, a POP sees held ones."""
@@ -70,13 +92,25 @@ class QueueLaw:
         """As `StackLaw.pop`."""
         return int(first == "E" or _short(first + second) == "FEF" != first)
 
+    @staticmethod
+    def stream(leaves):
+        """As `StackLaw.stream`; in the first half of a larger tree, as there all its leaves can be held."""
+        n, held = 2 * len(leaves), [bool(row) for row in leaves]
+        wraps = held[0] and held[-1] and not all(held)
+        leaves = [*leaves, *len(leaves) * [1 if wraps else None if leaves[-1] is None or held[-1] else POP]]
+        begins = [at for at in range(n) if leaves[at] and not leaves[at - 1]]
+        begin = begins[0] if begins else leaves.count(POP) % n
+        again = n if not wraps and leaves[-1] == POP else 0  # the ring was gone round before
+        return (begin + again) * [1, POP] + [row for row in leaves[begin:] + leaves[:begin] if row], n
+
 
 def values_held(machine, task, held):
     """Raise a `Refuted` unless a leaf that holds the k-th value, one of ``held[k]``, is answered with its bits."""
     for operation, states in zip(machine.operations[1:], held, strict=True):
         right = operation[-task.answer_width :] > 0.5
-        if (machine.answer[states] != right).any():
-            raise Refuted(f"a leaf that holds {right.astype(int).tolist()} is read as something else")
+        wrong = states[(machine.answer[states] != right).any(axis=1)]
+        if len(wrong):
+            raise Refuted(f"a leaf that holds {right.astype(int).tolist()} is read as something else", wrong[:1])
 
 
 def check_blocks(machine, task, law):
@@ -93,21 +127,23 @@ def check_blocks(machine, task, law):
     Raises:
         Refuted: the law does not hold.
     """
-    unused, popped, held = _leaves(machine)
+    unused, popped, held = leaf_states(machine)
     free = np.union1d(unused, popped)
     if np.intersect1d(free, held).size:
         raise Refuted("a leaf that holds a value is the same as a free one")
     values_held(machine, task, [machine.written[operation, free] for operation in range(1, len(machine.operations))])
     apart = {law.unused: unused, law.popped: popped} if law.unused != law.popped else {law.unused: free}
-    states, known, decisions = apart | {HELD: held}, [], 0
+    # of each label its states, each with the leaves of one subtree that has it
+    states = {label: {state: (state,) for state in some.tolist()} for label, some in (apart | {HELD: held}).items()}
+    level, known, decisions = _Level(machine, law), [], 0
     while not any(_same(states, before) for before in known):
         known.append(states)
-        states, asked = _above(machine, law, states, len(known))
+        states, asked = level.above(states, len(known))
         decisions += asked
     return decisions, len(known)
 
 
-def _leaves(machine):
+def leaf_states(machine):
     """The states of leaves: unused; after a POP; and held, once no operation leaves a new one."""
     unused = np.array([machine.empty])
     popped = held = np.zeros(0, int)
@@ -120,33 +156,76 @@ def _leaves(machine):
 
 
 def _same(states, others):
-    return states.keys() == others.keys() and all(np.array_equal(states[label], others[label]) for label in states)
+    return states.keys() == others.keys() and all(states[label].keys() == others[label].keys() for label in states)
 
 
-def _above(machine, law, states, height):
-    """The states of each label one level up, and how many decisions were asked there."""
-    ways = np.unique(machine.right[1:, _joined(machine, states[law.unused], states[law.unused])])
-    if len(ways) != 1 or ways[0] > 1:
-        raise Refuted(f"at height {height}, PUSHes onto unused leaves go different ways")
-    turned, above, asked = int(ways[0]), {}, 0  # turned: PUSHes fill the right child first
-    for first, second in itertools.product(states, states):
-        if (label := _short(first + second)) not in law.labels:
-            continue
-        children = (first, second)[:: -1 if turned else 1]
-        made = _joined(machine, *(states[child] for child in children))
-        for name, possible, rows, demand in (
-            ("PUSH", label != HELD, slice(1, None), law.push),
-            ("POP", HELD in label, slice(1), law.pop),
-        ):
-            ways = machine.right[rows, made] if possible else np.zeros(0, int)
-            asked += ways.size
-            if (ways != demand(first, second) ^ turned).any():
-                raise Refuted(f"at height {height}, a {name} goes astray over children {children}")
-        above[label] = np.union1d(above.get(label, np.zeros(0, int)), made)
-    return above, asked
+class _Level:
+    """Goes one level up."""
+
+    def __init__(self, machine, law):
+        self.law, self.join, self.right, self.forks = law, machine.join.tolist(), machine.right, {}
+        for left, right, state in machine.forks.tolist():
+            self.forks.setdefault((left, right), []).append(state)
+
+    def above(self, states, height):
+        """The states of each label one level up, and how many decisions were asked there."""
+        unused = states[self.law.unused]
+        made = self.joined(unused, unused, 0)
+        ways = self.right[1:, list(made)]
+        turned, above, asked = int(ways[0, 0]), {}, 0  # turned: PUSHes fill the right child first
+        if turned > 1 or (ways != turned).any():
+            row = 1 + int(np.argmax((ways != turned).any(axis=1)))
+            leaves = next(iter(made.values()))
+            raise Refuted(f"at height {height}, PUSHes onto unused leaves go different ways", leaves, row)
+        for first, second in itertools.product(states, states):
+            if (label := _short(first + second)) not in self.law.labels:
+                continue
+            made = self.joined(states[first], states[second], turned)
+            demands = [(range(1, len(self.right)), self.law.push)] if label != HELD else []
+            demands += [(range(1), self.law.pop)] if HELD in label else []
+            for rows, demand in demands:
+                right = self.right[rows][:, list(made)] != demand(first, second) ^ turned
+                asked += right.size
+                if right.any():
+                    self.refute(f"at height {height}", right, rows, made, (first, second)[:: -1 if turned else 1])
+            above.setdefault(label, {}).update({state: made[state] for state in made if state not in above[label]})
+        return above, asked
+
+    def joined(self, first, second, turned):
+        """All states over a first and a second child in these, in whatever way a digit near 0 comes out."""
+        made = {}
+        for (a, before), (b, after) in itertools.product(first.items(), second.items()):
+            pair = (b, a) if turned else (a, b)
+            for state in (self.join[pair[0]][pair[1]], *self.forks.get(pair, ())):
+                made.setdefault(state, before + after)
+        return made
+
+    @staticmethod
+    def refute(where, wrong, rows, made, children):
+        row, place = np.argwhere(wrong)[0]
+        name = "POP" if rows[row] == POP else "PUSH"
+        leaves = list(made.values())[place]
+        raise Refuted(f"{where}, a {name} goes astray over children {children}", leaves, rows[row])
 
 
-def _joined(machine, left, right):
-    """All states over a left and a right child in these sets, in whatever way a digit near 0 comes out."""
-    forks = machine.forks[np.isin(machine.forks[:, 0], left) & np.isin(machine.forks[:, 1], right), 2]
-    return np.unique(np.append(machine.join[np.ix_(left, right)], forks))
+def streams_of(machine, law, room, refuted):
+    """Streams that lead to where a law does not hold, with the operation that goes astray, and then take all out.
+
+    Args:
+        machine: the `TreeMachine`.
+        law: `StackLaw` or `QueueLaw`.
+        room: of n leaves, how many things they hold.
+        refuted: a `Refuted` that names leaves.
+
+    Returns:
+        ``(streams, n)``: rows of operations in the tables, at once and after more PUSHes; and the leaves of the tree.
+    """
+    unused, popped, _ = leaf_states(machine)
+    put = {machine.empty: None} | dict.fromkeys(popped.tolist(), POP)
+    for row in range(len(machine.operations) - 1, 0, -1):
+        put |= dict.fromkeys(machine.written[row, np.union1d(unused, popped)].tolist(), row)
+    rows, n = law.stream([put[state] for state in refuted.leaves])
+    rows = [*rows, refuted.operation]
+    inside = sum(1 if row else -1 for row in rows)
+    more = [1 + k % (len(machine.operations) - 1) for k in range(room(n) - inside)]
+    return [rows + [POP] * inside, rows + more + [POP] * (inside + len(more))], n

@@ -109,20 +109,19 @@ def refute_structure(runner, task, seed=0, most=64):
     while n <= most:
         for wishes in _streams(rng, n):
             operations = _operations(rng, task, wishes, n)
-            leaves = 1 << (len(operations) - 1).bit_length()
-            if leaves == n and (example := confirm(runner, task, [operations], "an odd stream of operations", n <= 16)):
+            found = "an odd stream of operations"
+            if example := confirm(runner, task, [operations], found, shrink=n <= 16, leaves=n):
                 return example
         n *= 2
     return None
 
 
 def _streams(rng, n):
-    """Streams of n wishes, bools, whether to pop: fill and empty, by turns, and by chance."""
-    yield np.arange(n) >= n // 2
-    for run in (1, 2, 3):
-        yield np.arange(n) // run % 2 > 0
+    """Streams of 4n wishes, bools, whether to pop: in runs, so that leaves are used again, and by chance."""
+    for run in (1, 2, 3, n - 1, n):
+        yield np.arange(4 * n) // max(1, run) % 2 > 0
     for _ in range(10):
-        yield rng.random(n) < rng.random()
+        yield rng.random(4 * n) < rng.random()
 
 
 def _operations(rng, task, wishes, n):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.models import RawHAM, weights_hash
-from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks
-from hamlib.proof.examples import Counterexample
+from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
+from hamlib.proof.examples import Counterexample, confirm
 from hamlib.proof.machine import check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
@@ -98,17 +98,27 @@ def prove(machine, task, model=None):
         example, checked, refuted, heights = check_selecting(small, task, runner)
         why = f"{refuted:,} of {checked:,} decisions of labelled states are wrong"
     else:
-        example, refuted, why = None, 0, ""
+        example, refuted = None, 0
         try:
             checked, heights = check_blocks(small, task, LAWS[task.name])
-        except Refuted as law:
-            refuted, why = 1, str(law)
-            example = refute_structure(runner, task)
+        except Refuted as reason:
+            refuted, why = 1, str(reason)
+            example = _shown(small, task, runner, reason) or refute_structure(runner, task)
     if example:
         return example
     if refuted:
         raise Undecided(f"machine: {why}, but no input was found that shows it")
     return Proof(task.name, machine.states, small.states, machine.decisions, checked, heights, machine.margins)
+
+
+def _shown(machine, task, runner, refuted):
+    """The `Counterexample` that shows where a law does not hold, or None."""
+    if refuted.leaves is None:
+        return None
+    streams, n = streams_of(machine, LAWS[task.name], task.room, refuted)
+    for stream in streams:
+        if example := confirm(runner, task, [machine.operations[stream]], str(refuted), shrink=n <= 16, leaves=n):
+            return example
 
 
 def examine(model, task, progress=None):

@@ -134,7 +134,8 @@ class Recipe:
         stages: the curriculum, `Stage` after `Stage`; the last lasts to the end.
         inputs: what training inputs are like beside random ones: `Task.kinds`, and ``"mixed"`` for lengths uniform on
             [1, k], k each of the stages' n, in validation too; otherwise every input fills its tree.
-        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run; or ``"stays"``.
+        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run; or ``"stays"``. A memory
+            that can be digital is rounded in the second half.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
         epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).

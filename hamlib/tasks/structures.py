@@ -23,7 +23,8 @@ class Structure(Task):
         On fewer leaves than operations, not more is pushed than there are leaves: a POP stands for a PUSH without one,
         and an input ends where nothing is left to pop either.
 
-        Kinds: ``"reuse"``: no more than `room` is *in* it at a time, and leaves are used again; no input ends early.
+        Kinds: ``"reuse"``: no more than `room` is *in* it at a time, and leaves are used again; no input ends early,
+        and half of the batch pushes and pops in runs, whose mean length is drawn: it gets full, then partly empty.
         ``"alike"``: half of the batch pushes first, up to a random operation, and then pops; in the other half
         priorities are near each other. ``"dense"``, of a priority queue: they are so in half of the one and half of
         the other, half of them as near as can be. ``"placed"``: each PUSH goes to a leaf of its own that is drawn: all
@@ -33,7 +34,7 @@ class Structure(Task):
         leaves = check_power_of_two(leaves or n, "leaves")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
         operations, targets = _draw(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), kinds, leaves)
-        return self.told(self._on_empty_leaves(operations, leaves), seed, kinds), targets
+        return self.told(self.on_leaves(operations, leaves), seed, kinds), targets
 
     def told(self, inputs, seed, kinds):
         if "placed" not in kinds:
@@ -60,22 +61,28 @@ class Structure(Task):
         return tf.where(pushes, tf.gather(shuffled(operations.shape[0], leaves, seed), nth, batch_dims=1), -1)
 
     def inputs(self, symbols, lengths):
-        return self._on_empty_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
+        return self.on_leaves(symbols, 1 << (symbols.shape[1] - 1).bit_length())
 
-    def _on_empty_leaves(self, operations, leaves):
+    def on_leaves(self, operations, leaves):
+        """Return what a model takes: ``operations[batch, m, b]`` on so many leaves, which are empty at first."""
         batch = operations.shape[0]
         return {"symbols": tf.zeros([batch, leaves, 0]), "lengths": tf.zeros([batch], tf.int32), "queries": operations}
 
     def compose(self, n, lengths, seed, kinds=(), leaves=None):
         arguments, _ = super().compose(n, lengths, seed)
         m, place, reuse = lengths[:, None], tf.range(n), "reuse" in kinds
+        row = tf.range(lengths.shape[0])[:, None]
         leaves = leaves or n
         room = self.room(leaves) if reuse else leaves
         chance = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 2), 0 * m, m)
         if "alike" in kinds:
             turn = uniform(m.shape, tf.random.fold_in(seed, 4), 0 * m, m + 1)
-            chance = tf.where(tf.range(lengths.shape[0])[:, None] % 4 >= 2, turn, chance)
+            chance = tf.where(row % 4 >= 2, turn, chance)
         wishes = chance <= place
+        if reuse:
+            mean = uniform(m.shape, tf.random.fold_in(seed, 6), 1, m + 1)
+            turns = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 7), 0 * mean, mean) == 0
+            wishes = tf.where(row % 2 == 1, tf.cumsum(tf.cast(turns, tf.int32), axis=1) % 2 == 1, wishes)
 
         def operate(before, wish):
             left, pushed, _ = before

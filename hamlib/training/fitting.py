@@ -131,8 +131,6 @@ class FallingNoise(keras.callbacks.Callback):
 
     Args:
         epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
-
-    A memory whose JOIN carries is rounded from then on: continuous and noisy first, digital late.
     """
 
     def __init__(self, epochs):
@@ -144,8 +142,25 @@ class FallingNoise(keras.callbacks.Callback):
         for name, first in memory.config["noise"].items() if memory else ():
             if first:
                 getattr(memory, name).noise.assign(first * share)
+
+
+class Rounding(keras.callbacks.Callback):
+    """Rounds a memory whose JOIN carries in the second half of a run: continuous and noisy first, digital late.
+
+    Noise that stays then keeps the digits away from their thresholds.
+
+    Args:
+        epochs: of the whole run.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        memory = getattr(self.model, "memory", None)
         if getattr(memory, "digital", None) is not None:
-            memory.digital.assign(float(share == 0))
+            memory.digital.assign(float(2 * epoch >= self.epochs))
 
 
 class FallingEntropy(keras.callbacks.Callback):
@@ -243,6 +258,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         OnlyNumbers(),
         curriculum,
         *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
+        Rounding(recipe.epochs),
         checkpoints,
         *([FallingEntropy(recipe.loss["entropy"], recipe.epochs)] if recipe.reinforced else []),
         *(_logs(folder) if chief else []),
