@@ -71,7 +71,7 @@ for n in (8, 32, 128):
 #
 # `smallest-digital` has a simpler JOIN. A node has two parts:
 #
-# - what is **carried**: eight numbers of one child, copied exactly. One digit g says which child's (chapter 5's g, rounded);
+# - what is **carried**: most numbers of one child, copied exactly. One digit g says which child's (chapter 5's g, rounded);
 # - its **marks**: three digits, −1 or 1, made anew at each node.
 #
 # $$h_{\text{carried}} = g \cdot \text{right} + (1 - g) \cdot \text{left}, \qquad g \in \{0, 1\}, \qquad h_{\text{marked}} \in \{-1, 1\}^3$$
@@ -102,9 +102,9 @@ print("values of leaves, then of nodes of height 1, 2, ...:", *machine.levels)
 print("values in all:", machine.states, "  of which SEARCH and JOIN tell apart:", small.states)
 
 # %% [markdown]
-# **What to notice.** Some symbols share a leaf's value: 1,025 leaves have 921. Inner nodes add 1,841 more at height 1, and then
-# nothing new comes: the set is closed. From here on the network is not needed. JOIN is a table with a row and a column for each
-# value, SEARCH a list of left and right. Many values differ only in what neither looks at; *merged*, 98 are left.
+# **What to notice.** There are fewer values of leaves than symbols, for some symbols share one. And after very few levels nothing
+# new comes: the set is closed. From here on the network is not needed. JOIN is a table with a row and a column for each value,
+# SEARCH a list of left and right. Many values differ only in what neither looks at; *merged*, they are one.
 
 # %% [markdown]
 # ## Two leaves, by hand
@@ -151,8 +151,8 @@ print(examine(shipped.model, shipped.task))
 # %% [markdown]
 # **What to notice.** Millions of decisions, none wrong; and this covers inputs of any length. A proof about numbers in a computer
 # must mind rounding: another machine may add in another order. So the distance of each sum from its threshold is measured.
-# Where it is less than ε (`epsilon` above; far more than rounding can do), **both** outcomes are followed and must be right.
-# Here some sums of JOIN are that near (1.69e-05). On the command line: `python -m hamlib prove smallest-digital`.
+# Where it is less than ε (`epsilon` above; far more than rounding can do), **both** outcomes are followed and must be right. On
+# the command line: `python -m hamlib prove smallest-digital`.
 
 # %% [markdown]
 # ## Access after access: a memory that sorts
