@@ -255,6 +255,33 @@ for n in (16, 128):
 # `python -m hamlib ledger all --odd` measures anew what ships.
 
 # %% [markdown]
+# ## A stack that is right in every stream
+#
+# `stack-digital` learned the same job, from operations and answers alone, in another way:
+#
+# - its memory is **digital** (chapters 4 and 11): a node hands up one child's vector and a few marks of −1 or 1;
+# - its training inputs use leaves again, in runs of PUSHes and POPs;
+# - from the middle of its training on, after each epoch the memory is taken apart into tables. Wherever they break the law of a
+#   stack, the operations that lead there stand in the next batches. Once no such place is left the memory is *proved*, and the
+#   training is over.
+#
+# The law: *what is held lies at the front. A PUSH goes to the first free leaf, a POP to the last one held.* It speaks of every pair
+# of subtrees that a tree can have, and there are only a few dozen different ones. So it holds for a tree of any size, and in any
+# stream that never holds more than there are leaves.
+
+# %%
+from hamlib.proof import examine
+
+digital = load_pretrained("stack-digital")
+print(examine(digital.model, digital.task), "\n")
+print("first wrong answer, fill and empty, n = 16:", first_error("stack-digital"))
+print("the other stack:", examine(load_pretrained("stack").model, digital.task), sep="\n")
+
+# %% [markdown]
+# **What to notice.** The proof takes a second, and speaks of streams that nobody tried. The same question refutes the stack above, by
+# a short stream on a small tree.
+
+# %% [markdown]
 # ## Exercises
 #
 # **7.1 Say what is right.** To judge a run one must know the right answers. Write what a stack answers; an operation is an int

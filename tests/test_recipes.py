@@ -65,7 +65,7 @@ SCHEDULES = {
     "raw-sort": "b9b90c0e80ff",
     "reverse-reinforce": "776e05f505a7",
     "stack": "1ce7d1b6e798",
-    "stack-digital": "868adcc7ecc4",
+    "stack-digital": "cdb5983df369",
     "queue": "c03c7f1d0e99",
     "priority-queue-sixteen": "ee0026752151",
     "priority-queue": "35972cd7f6a0",

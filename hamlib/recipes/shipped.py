@@ -168,6 +168,7 @@ RECIPES = {
         ),
         loss=dict(discount=0.95, entropy=(0.05, 0.001), samples=8),
         stages=(
+            Stage(4, leaves=2, until=0.03),
             Stage(8, leaves=2, until=0.02),
             Stage(8, leaves=4, until=0.02),
             Stage(16, leaves=8, until=0.02),
@@ -176,7 +177,7 @@ RECIPES = {
         inputs=("reuse",),
         learning_rate=(0.005, 0.0002),
         batch_size=16,
-        epochs=120,
+        epochs=60,
     ),
     # In full trees seed 0 stayed at 16% wrong for 8 operations. With 128 leaves at most, seed 1 failed on 512.
     "queue": dataclasses.replace(
