@@ -257,17 +257,14 @@ for n in (16, 128):
 # %% [markdown]
 # ## A stack that is right in every stream
 #
-# `stack-digital` learned the same job, from operations and answers alone, in another way:
-#
-# - its memory is **digital** (chapters 4 and 11): a node hands up one child's vector and a few marks of −1 or 1;
-# - its training inputs use leaves again, in runs of PUSHes and POPs;
-# - from the middle of its training on, after each epoch the memory is taken apart into tables. Wherever they break the law of a
-#   stack, the operations that lead there stand in the next batches. Once no such place is left the memory is *proved*, and the
-#   training is over.
-#
-# The law: *what is held lies at the front. A PUSH goes to the first free leaf, a POP to the last one held.* It speaks of every pair
-# of subtrees that a tree can have, and there are only a few dozen different ones. So it holds for a tree of any size, and in any
-# stream that never holds more than there are leaves.
+# `stack-digital` learned the same job from operations and answers alone. Its memory is **digital** (chapter 11), and its training
+# inputs use leaves again. From the middle of its training on, the memory is taken apart into tables after each epoch; wherever they
+# break the law of a stack, operations that lead there stand in the next batches. Once no such place is left, the memory is *proved*
+# and the training over.
+
+# %% [markdown]
+# The law: *what is held lies at the front; a PUSH goes to the first free leaf, a POP to the last one held.* It is checked for all pairs
+# of subtrees that a tree can have. So it holds in a tree of any size, and in any stream with room for what it holds.
 
 # %%
 from hamlib.proof import examine

@@ -133,7 +133,7 @@ def ledger_rows(task, odd=False):
 
     Args:
         task: name of a task in the ledger.
-        odd: whether rows also have what is right of odd inputs, of the seeds whose weights were measured.
+        odd: whether rows also have what is right of odd inputs, of the first seed.
 
     Returns:
         a list of ``(label, {n: (median, low, high)})``, sequences right in percent over the seeds;
@@ -177,9 +177,9 @@ def _over_seeds(row, attention):
 
 
 def _of_odd_inputs(row):
-    """{"odd, n = 32": (all, worst kind, best kind)} of a row of the ledger, right in percent."""
+    """{"odd, n = 32": (all, worst kind, best kind)} of a row's first seed, right in percent."""
     found = {}
-    for run in row["seeds"]:
+    for run in row["seeds"][:1]:
         for n, kinds in run.get("odd", {}).items():
             found.setdefault(f"odd, n = {n}", []).extend(kinds.values())
     figures = {}
