@@ -94,7 +94,7 @@ def test_wrong_ones_are_counted_kind_by_kind():
 
 
 def test_one_broken_weight_is_found():
-    shipped = load_pretrained("sort-digital")
+    shipped = load_pretrained("raw-sort")
     kinds = ["all equal", "reversed"]
     assert wrong_odd(shipped.model, shipped.task, 32, kinds) == {kind: [0, 250] for kind in kinds}
     kernel = shipped.model.memory.embed.first.kernel
