@@ -35,16 +35,17 @@ import matplotlib.pyplot as plt
 # A network that works on a long list must look things up in it. *Attention* compares a question, the **query**, with every
 # one of the n things that are there: Θ(n) for each look.
 #
-# **Hierarchical Attentive Memory** (HAM) lays the n things into the leaves of a binary tree. Each inner node holds a
-# vector that says something of what is below it. A look begins at the root and asks each node on its way: *left or right?*
-# After $\log_2 n$ answers it stands at a leaf. What the nodes say, and how they are asked, is learned from examples.
+# **Hierarchical Attentive Memory** (HAM) puts the n things into the leaves of a binary tree. Each inner node holds a
+# vector that says something about what is below it. A look begins at the root and asks each node on its way: *left or
+# right?* After $\log_2 n$ answers it has reached a leaf. What the nodes say, and how they are asked, is learned from
+# examples.
 
 # %% [markdown]
 # ## The whole model
 #
 # Four small networks, the same at every node: **EMBED** fills the leaves, **JOIN** the inner nodes from the bottom up,
-# **SEARCH** decides at a node, **WRITE** changes the leaf that was read. Around them an **LSTM**: its state is the query,
-# what is read is its input.
+# **SEARCH** decides at a node, **WRITE** changes the leaf that was read. Beside them stands an **LSTM**: its state is the
+# query, and what is read is its input.
 
 # %%
 BOX = dict(boxstyle="round,pad=0.5", facecolor="#eaf2fb", edgecolor="#222222")
@@ -76,11 +77,13 @@ words += "Its state asks SEARCH for a path, here right, right, right to leaf 7; 
 show(figure, words + "then WRITE changes the leaf, and JOIN renews the nodes above it.")
 
 # %% [markdown]
-# Steps 1 to 4 are one **access**; they are repeated for each output symbol. All of an access stays on one path, so it costs
-# Θ(log n). That is *hard* attention, HAM. To train by back-propagation one can also follow **all** paths at once, each as
-# much as it is probable: *soft* attention, **DHAM**, at Θ(n). Both use the same weights (chapter 2).
+# Steps 1 to 4 are one **access**; they are repeated for each output symbol. An access stays on one path, so it costs
+# Θ(log n). That is *hard* attention, HAM. But a choice between left and right has no gradient. To train by back-propagation,
+# one can follow **all** paths at once and weight each by its probability: *soft* attention, **DHAM** (differentiable HAM),
+# at Θ(n). Both use the same weights (chapter 2).
 #
-# Without the LSTM, when the task itself says what to do, it is **raw HAM** (chapters 3 and 7).
+# Without the LSTM it is **raw HAM**: either the task itself says what to do (chapter 7), or there is nothing to ask
+# (chapter 3).
 
 # %% [markdown]
 # ## Beside other memories
@@ -96,17 +99,18 @@ show(figure, words + "then WRITE changes the leaf, and JOIN renews the nodes abo
 # %% [markdown]
 # The nearest relative is **hierarchical softmax**. There too a probability is a product of left/right decisions on the way
 # down. But its tree stands over a fixed list of words, and a node's vector is a learned constant. In HAM the tree stands over
-# today's input; its nodes are *made* from what is below, and change when a leaf is written.
+# the input at hand; its nodes are *made* from what is below, and change when a leaf is written.
 #
-# From the **NTM** and the **DNC** it differs in the price, and in how a place is found: they compare with all places or move
-# from one to the next, while here a summary on the way says where to go.
+# It differs from the **NTM** and the **DNC** in its price, and in how a place is found. They compare the query with all
+# places, or move from one place to the next; here a summary on the way says where to go.
 
 # %% [markdown]
 # ## What does it reach?
 #
-# Sequences answered wrongly, in percent, on inputs two to four times as long as any in training (n = 128). One wrong bit makes
-# a sequence wrong. Published figures, and ours, from the [ledger](91_ledger.ipynb): the median of three seeds and their
-# range. [Chapter 6](06_algorithms.ipynb) has all rows.
+# The paper's five tasks. The figures are wrong sequences in percent, on inputs two to four times as long as any in training
+# (n = 128); one wrong bit makes a sequence wrong. Each model comes as published and, with DHAM, as measured here: the
+# median of three seeds, and their range in brackets where they differ. *LSTM+A* has flat attention in place of a tree.
+# [Chapter 6](06_algorithms.ipynb) has all rows, the [ledger](91_ledger.ipynb) every seed.
 
 # %%
 wanted = ("LSTM+A, published", "LSTM+HAM, published", "LSTM+DHAM, hard")
@@ -115,26 +119,31 @@ print(table_text([row for row in tasks_rows(TABLE1_TASKS, 128) if row[0] in want
 # %% [markdown]
 # ## When not to use it
 #
-# - **You can write the algorithm down.** A learned sort is no rival to NumPy, which is hundreds of times as fast
+# - **You can write the algorithm down.** A learned sort is no rival to NumPy, which is far faster
 #   ([chapter 9](09_log_n.ipynb) measures both).
-# - **n is small.** At a thousand leaves and fewer, flat attention is faster on a CPU (chapter 9 again).
-# - **One look must see many places at once**, a sum over all of them for instance. A path sees one leaf and what the nodes
-#   say of the others.
-# - **You need to be sure.** A trained memory is right on most inputs, and seeds differ; only
-#   [chapter 11](11_proof.ipynb) has one, for two tasks, that is proved for every input.
+# - **n is small.** At a thousand leaves, flat attention was faster on our CPU (chapter 9 again).
+# - **One look must see many places at once**, for instance to add them up. A path sees one leaf, and what the nodes say
+#   about the others.
+# - **You need to be sure.** A trained memory is right on most inputs, and seeds differ. A *proof* for every input is
+#   another matter; [chapter 11](11_proof.ipynb) has it for a special kind of memory.
 
 # %% [markdown]
-# It is for the other case: much to look through, few looks, a rule that nobody has written down, and examples.
+# It is for the other case: there is much to look through, each answer needs few looks, nobody has written the rule down,
+# and there are examples.
 
 # %% [markdown]
 # ## How to read this book
 #
-# In order: each chapter takes one or two minutes to run and half an hour to read. In a hurry: chapters
-# [1](01_tree.ipynb), [2](02_attention.ipynb), [3](03_train.ipynb) and [5](05_sort.ipynb). For the figures of the paper:
-# [6](06_algorithms.ipynb) and [7](07_structures.ipynb). For hard attention: [8](08_reinforce.ipynb). What is inside:
-# [10](10_inside.ipynb).
+# Best in order. Every chapter says how long it runs: seconds to a few minutes.
 #
-# Words are explained where they come first, and in the [glossary](93_glossary.ipynb); symbols in the
+# - In a hurry: [1](01_tree.ipynb), [2](02_attention.ipynb), [3](03_train.ipynb) and [5](05_sort.ipynb).
+# - For the figures of the paper: [6](06_algorithms.ipynb) and [7](07_structures.ipynb).
+# - For what goes wrong, and why: [4](04_generalise.ipynb); for a proof that nothing does: [11](11_proof.ipynb).
+# - For hard attention: its training in [8](08_reinforce.ipynb), its speed in [9](09_log_n.ipynb).
+# - For what the nodes have learned: [10](10_inside.ipynb).
+# - For a task of your own: [12](12_yours.ipynb).
+#
+# Words are explained where they first appear, and in the [glossary](93_glossary.ipynb); symbols in the
 # [notation](90_notation.ipynb).
 
 # %% [markdown]
@@ -149,7 +158,7 @@ print(table_text([row for row in tasks_rows(TABLE1_TASKS, 128) if row[0] in want
 # }
 # ```
 #
-# *The 2016 code* of later chapters is another work of that year, [tf-ham](https://github.com/Smerity/tf-ham): DHAM without an
-# LSTM, for one task.
+# Later chapters also speak of *the 2016 code*. That is [tf-ham](https://github.com/Smerity/tf-ham), another work of that
+# year: DHAM without an LSTM, for one task, *select the smallest*.
 #
 # **Next:** [chapter 1, *A memory shaped like a tree*](01_tree.ipynb).

@@ -37,7 +37,7 @@ import numpy as np
 # Two names come back in every chapter. **The paper** is Andrychowicz and Kurach, *Learning Efficient Algorithms with
 # Hierarchical Attentive Memory*, 2016 ([arXiv 1602.03218](https://arxiv.org/abs/1602.03218)); "Sec." and "Fig." mean
 # its sections and figures. **The 2016 code** is [tf-ham](https://github.com/Smerity/tf-ham), a public repository of that
-# year that implements a part of the paper in TensorFlow; it trains one task, the one below.
+# year. It implements a part of the paper in TensorFlow, and trains one task: the one below.
 #
 # Where HAM stands beside other memories, and when *not* to use it, is on the [opening page](00_context.ipynb); words
 # are explained in the [glossary](93_glossary.ipynb).
@@ -56,9 +56,10 @@ task = get_task("smallest")
 inputs, targets = task.examples(n=8, batch_size=1, seed=3, step=0)
 symbols = np.array(inputs["symbols"])  # [batch, n, b]
 target = np.array(targets)[0, 0]
-keys = symbols[0, :, :5] @ [16, 8, 4, 2, 1]
+keys = symbols[0, :, :5] @ [16, 8, 4, 2, 1]  # five bits, the highest first, as a number
 
 
+# %%
 def text(symbol):
     bits = "".join(str(int(bit)) for bit in symbol)
     return f"{bits[:5]}‖{bits[5:]}"
@@ -101,8 +102,8 @@ print(smallest_below)
 show(draw_tree(smallest_below, title="Each node: the smallest key below it", unit="key"))
 
 # %% [markdown]
-# **What to notice.** The root holds the smallest of all the keys. Seven matches were played for eight leaves; in
-# general it is n − 1, because every match sends one player home.
+# **What to notice.** The root holds the smallest of all the keys. Eight leaves play seven matches. In general there are
+# n − 1, because every match sends one player home. And the answer's *path* from the root is only $\log_2 n$ steps long.
 
 # %% [markdown]
 # ## Where is everything in the array?
@@ -270,7 +271,7 @@ print("n =", sizes[-1], "-> nodes visited:", visited[-1])
 # %%
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ax.loglog(sizes, sizes, "s--", color="#D55E00", base=2, label="flat attention: every cell")
-ax.loglog(sizes, visited, "o-", color="#0072B2", base=2, label="tree: the nodes walk visited")
+ax.loglog(sizes, visited, "o-", color="#0072B2", base=2, label="tree: the nodes on the path")
 ax.set(xlabel="n, cells in the memory", ylabel="cells or nodes looked at in one access")
 ax.legend(frameon=False)
 ax.grid(alpha=0.3)

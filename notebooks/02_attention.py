@@ -37,7 +37,7 @@ import numpy as np
 # ## What do we search, and for what?
 #
 # We take the list of chapter 1 and an untrained memory, and grow the tree. New is the **query**: a vector of l
-# numbers that says what is wanted. In most of the paper it is the state of an LSTM controller, $h_{\text{LSTM}}$;
+# numbers that says what is wanted. In most of the paper it is the state of an LSTM that controls the memory, $h_{\text{LSTM}}$;
 # in *select the smallest* there is nothing to ask, and it is a zero vector. Here we draw a random one, to see what
 # it does.
 #
@@ -90,14 +90,14 @@ show(draw_tree(n=n, node_labels=labels, title="SEARCH at each inner node: the pr
 # **What to notice.** There are n − 1 inner nodes, so n − 1 possible decisions; a walk meets only $\log_2 n$ of
 # them.
 #
-# Look at the formula once more. With a single layer the query adds the same number, $v \cdot q$, at every node: it
-# pushes all decisions to one side, to the right or to the left. How can one tree then lead to more than one leaf?
+# Look at the formula once more. With a single layer the query adds the same number, $v \cdot q$, at every node. It pushes
+# all decisions the same way, to the right or to the left. How can one tree then lead to more than one leaf?
 
 # %% [markdown]
 # ## Two queries, one tree, two leaves
 #
 # Take sorted keys, and let each inner node hold one number: the largest key of its **left** half. The query is the key
-# that is wanted. Then a single layer is enough for a search tree: go right if the key is larger,
+# that is wanted. Then a single layer is enough for a search tree. It goes right if the key is larger:
 #
 # $$s_c = \sigma\big(20 \cdot (q - h_c) - 10\big)$$
 #
@@ -117,14 +117,14 @@ def look_up(key):
 
 
 # %%
-in_nodes = [""] + [f"> {largest_left[c]}?" for c in range(1, 8)] + sorted_keys
-frames = [dict(n=8, path=look_up(key), node_labels=in_nodes, title=f"query {key}") for key in (9, 26)]
+in_nodes = [""] + [largest_left[c] for c in range(1, 8)] + sorted_keys
+frames = [dict(n=8, path=look_up(key), node_labels=in_nodes, title=f"query {key}: right where it is larger") for key in (9, 26)]
 show(draw_frames(frames))
 
 # %% [markdown]
-# **What to notice.** One tree, two queries, two leaves. A node asks its question, the query answers it. With an LSTM the
-# query is 32 numbers and the question is learned; in chapter 6 such a memory learns to search by itself. A SEARCH of two
-# layers, which the paper also allows, can ask more than *larger or not*.
+# **What to notice.** One tree, two queries, two leaves. The nodes are the same; at the root, 9 is not larger than 12, and 26
+# is. With an LSTM the query is a vector, and what a node compares it with is learned: in chapter 6 such a memory learns to
+# search by itself. A SEARCH of two layers, which the paper also allows, can ask more than *larger or not*.
 #
 # Back to the random tree.
 
@@ -132,7 +132,7 @@ show(draw_frames(frames))
 # ## Hard: which leaf do we reach?
 #
 # Start at the root. Go right if $s_c > 0.5$, else left, until you stand on a leaf. That leaf is the attended one,
-# **a**. This is what the paper does at test time. The path is a list of rows.
+# **a**. This is what the paper does at test time. The path is a list of rows of `nodes`.
 
 # %%
 path = [1]
@@ -222,8 +222,8 @@ show(figure, words + f"The pairs are almost equal; their mean difference is {abs
 # costs Θ(log n).
 #
 # The paper has a name for each. **HAM**, *Hierarchical Attentive Memory*, is hard: in training it samples walks and
-# learns by REINFORCE (chapter 8). **DHAM**, *differentiable* HAM, is soft (chapter 3). Where nobody but the task itself
-# asks, without an LSTM, either is called **raw HAM** here; its class is `RawHAM`.
+# learns by REINFORCE (chapter 8). **DHAM**, *differentiable* HAM, is soft (chapter 3). A memory without an LSTM is called
+# **raw HAM** in this book, whether it runs soft or hard; its class is `RawHAM`.
 
 # %% [markdown]
 # ## Read: what comes back?
@@ -247,7 +247,7 @@ print("soft, same as hamlib's:", np.allclose(memory.read(nodes, soft)[0], read_s
 #
 # $$\mathrm{WRITE}(h, q) = T \cdot H + (1 - T) \cdot h$$
 #
-# T and H are two small networks of h and q that end in a sigmoid. Where T is near 0, the leaf keeps what it had.
+# T and H are two small networks that see h and q and end in a sigmoid. Where T is near 0, the leaf keeps what it had.
 # So *leave it alone* is easy to learn.
 
 # %%
@@ -333,9 +333,9 @@ print("same read:", np.allclose(*reads, atol=1e-5))
 print("same tree after the write:", np.allclose(*writes, atol=1e-5))
 
 # %% [markdown]
-# **What to notice.** Training tends to push SEARCH this way: a blunt p mixes leaves, and a mixture is rarely a
-# right answer. So a memory can be trained soft and then run hard, in Θ(log n) an access. Chapter 4 measures how
-# well that works.
+# **What to notice.** Training has a reason to make SEARCH sure: where p is spread out, the answer is a mixture of leaves,
+# and a mixture is rarely right. If it does, a memory can be trained soft and then run hard, at Θ(log n) for each access.
+# Chapters 3 and 4 measure how well that works.
 
 # %% [markdown]
 # ## Exercises
@@ -452,7 +452,7 @@ with check("2.3"):
 #   multiplies the decisions into p, one number for each leaf.
 # - WRITE is a highway: a gate decides how much of a leaf is replaced. A hard write touches the path only, a soft
 #   write touches all nodes.
-# - With decisions of 0 and 1, hard and soft are the same.
+# - Where all decisions are 0 or 1, hard and soft are the same.
 #
 # **Next:** [chapter 3, *Train DHAM to pick the smallest*](03_train.ipynb), gives these random weights a job and
 # trains them.

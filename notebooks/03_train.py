@@ -7,7 +7,7 @@
 # Appendix A.
 #
 # **You will learn**
-# - how EMBED, JOIN and SEARCH are trained together, by nothing but the error of the answer;
+# - how EMBED, JOIN and SEARCH are trained together, from nothing but the error of the answer;
 # - how to train with `compile` and `fit` on an endless stream of fresh examples;
 # - why a run can be stopped at any moment and goes on as if nothing had happened.
 #
@@ -85,12 +85,13 @@ def draw_input(pairs, answer):
     return figure, f"Eight rows of ten bits, one row a leaf. Framed, the answer: leaf {k} with key {keys[k]}."
 
 
+# %%
 show(*draw_input(x[0], y[0, 0]))
 
 # %% [markdown]
 # **What to notice.** `examples` is a pure function of its arguments: the same seed and step always give the same
-# batch. There is no data set. Every step of a training run is a batch that was never seen before. We will need this
-# when a run is stopped and goes on.
+# batch. There is no data set; every step of a training run draws a fresh batch. We will need this when a run is stopped
+# and goes on.
 
 # %%
 again, _ = task.examples(n=8, batch_size=4, seed=5, step=0)
@@ -228,6 +229,7 @@ def draw_curve(losses, errors, title):
     return figure, f"{title}. Loss from {losses[0]:.3f} to {losses[-1]:.4f}; wrong from {errors[0]:.1%} to {errors[-1]:.1%}."
 
 
+# %%
 show(*draw_curve(losses, errors, "Training at n = 8, measured on the inputs of each epoch"))
 
 # %% [markdown]
@@ -244,9 +246,10 @@ show(draw_frames([
 ]))
 
 # %% [markdown]
-# **What to notice.** Before, the attention is spread over many leaves. After, almost all of it lies on the smallest
-# key, though the loss never said which leaf that is. It learned the *comparison*: JOIN hands the smaller of two keys
-# up, and SEARCH goes where it came from. Chapter 10 looks into the nodes to see how.
+# **What to notice.** Before, the attention is spread over all leaves. After, almost all of it lies on the smallest key,
+# though the loss never said which leaf that is. The inputs of the last epoch were as new as those of the first, and 98.5%
+# of them were answered rightly. So it did not learn inputs by heart: it learned to *compare*. What nodes hold once they
+# can, chapter 10 shows, for a memory that sorts.
 
 # %% [markdown]
 # ## What if the machine stops in the middle?
@@ -268,10 +271,9 @@ print("files:", sorted(path.name for path in (home / "unbroken").iterdir()))
 print("same losses as `fit` above:", np.allclose(unbroken["loss"], losses, rtol=1e-4))
 
 # %% [markdown]
-# Try it: run `python -m hamlib train`, stop it with Ctrl-C, start it again. An [appendix](92_histories.ipynb) is
-# harsher. It kills this very run in the middle of its fourth epoch with SIGKILL, which no program can catch, starts it
-# again, and compares: the two curves agree to the last digit. So a result does not depend on whether a laptop went to
-# sleep.
+# An [appendix](92_histories.ipynb) puts this to the test. It kills this very run in the middle of its fourth epoch, in a
+# way that no program can catch, and starts it again: the two curves agree to the last digit. So a result does not depend
+# on whether a laptop went to sleep.
 
 # %% [markdown]
 # ## Soft or hard?
@@ -285,7 +287,7 @@ for attention in ("soft", "hard"):
 workshop.cleanup()
 
 # %% [markdown]
-# As many errors is not yet the same errors. So we ask on which inputs each is wrong.
+# Nearly the same *number* of errors need not mean the same errors. On which inputs is each way wrong?
 
 # %% tags=["slow"]
 some, right = task.examples(n=8, batch_size=10_000, seed=7, step=0)
@@ -293,14 +295,15 @@ soft, hard = (np.array(task.wrong(right, trained(some, attention=attention))) fo
 print(f"wrong both ways: {(soft & hard).sum()}   soft only: {(soft & ~hard).sum()}   hard only: {(hard & ~soft).sum()}")
 
 # %% [markdown]
-# **What to notice.** Most of them *are* the same: what goes wrong both ways is a **wrong decision**. What is wrong soft
-# only was blunt: p lay on two leaves, and the path took the right one. Nearly all of the attention is sharp by now.
+# **What to notice.** Most of them *are* the same. What goes wrong both ways is a **wrong decision**. Where only the soft
+# answer is wrong, the path found the right leaf, but p was spread out: with more than half of p on the right leaf every bit
+# would have been rounded rightly. That is rare by now, 10 of 10,000 inputs.
 
 # %% [markdown]
 # ## The whole run
 #
 # Here we trained 4,000 steps. The 2016 schedule is 100 epochs of 1,000 steps, 25 times as long. This command runs it,
-# shows its progress, and prints the table of the next chapter; stop it with Ctrl-C and start it again as you like:
+# shows its progress, and prints the table of the next chapter. Stop it with Ctrl-C and start it again: it goes on.
 #
 # ```
 # python -m hamlib train
@@ -372,7 +375,17 @@ with check("3.2"):
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# Not always: after so few steps the seeds scatter more than the widths. A table with one seed a row would mislead.
+# We got, with seeds 0 and 1 (of the weights and of the stream), so many right answers in 2,000:
+#
+# | d | seed 0 | seed 1 |
+# | --- | --- | --- |
+# | 2 | 81.7% | 61.1% |
+# | 4 | 69.0% | 79.0% |
+# | 8 | 91.8% | 91.4% |
+# | 20 | 97.0% | 95.7% |
+#
+# Eight numbers beat four, and twenty beat eight, with both seeds. Between two and four, the seed decides: a table with one
+# seed in each row would mislead.
 #
 # ```python
 # def train_with_width(d):

@@ -63,8 +63,8 @@ print("out:", *(f"{key}‖{value}" for key, value in zip(decimal(y[:, :5]), deci
 # One access found the smallest key in chapter 3. Now the memory is asked m times, and the same question must get
 # **another answer** each time: the smallest key *not yet taken*. Two things can make the difference:
 #
-# - the one who asks changes: an LSTM, whose state is the query;
-# - the tree changes: WRITE marks the leaf that was read, and JOIN carries the mark up.
+# - the question changes: an LSTM asks, and its state is the query;
+# - the tree changes: WRITE marks the leaf that was read as taken, and JOIN lets the nodes above it know.
 
 # %% [markdown]
 # ## How does an LSTM ask a tree?
@@ -76,7 +76,7 @@ print("out:", *(f"{key}‖{value}" for key, value in zip(decimal(y[:, :5]), deci
 # 3. **answer**: $\hat y = \sigma(W h + b)$, one number for each output bit;
 # 4. **write**: every leaf by its p, then JOIN again.
 #
-# $h$ and $c$ begin as zeros. The input is nowhere but in the leaves.
+# $h$ and $c$ begin as zeros. The LSTM never sees the input itself; all of it is in the leaves.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -105,8 +105,8 @@ for _ in range(8):
 print("answers [T, b]:", np.array(answers).shape)
 
 # %% [markdown]
-# hamlib keeps this as `HAM(memory, answer_width, accesses=η)`, with η accesses for each output symbol. Its inputs hold
-# `queries[batch, T, 0]`: nothing is said in them, but T says how many symbols are wanted.
+# hamlib keeps this as `HAM(memory, answer_width, accesses=η)`, with η accesses for each output symbol (the Greek eta; here
+# 1). Its inputs hold `queries[batch, T, 0]`: they are empty, but T says how many symbols are wanted.
 
 # %%
 output = np.array(model(inputs))
@@ -114,20 +114,22 @@ print("output [batch, T, b]:", output.shape, "  same as ours:", np.allclose(outp
 
 # %% [markdown]
 # **Why is nothing else fed in?** Many decoders are given their own last answer. This one sees only what it read. It knows
-# the past from its state and from the marks in the tree, and it can look at the input as often as it likes.
+# the past from its state and from what was written into the tree, and it can look at any leaf again.
 
 # %% [markdown]
 # ## Which tree can sort?
 #
-# Chapter 4's memory learns to sort, but slowly, and not well beyond the trained size. Its JOIN makes every node anew, at
-# every depth and after every write, and each time is a chance to err. Preset "book-take" changes two things:
+# Chapter 4's memory (`memory="book"`) learns this slowly. In the run further down it ends with 35% of the sequences wrong,
+# and asked at n = 16, where it was not trained, it sorts 1% of 1,000 inputs rightly (seed 0). Its JOIN makes every node anew,
+# at every depth and after every write, and each time is a chance to err. Preset "book-take" changes two things, and in the
+# same run ends with 0.4% wrong, and sorts 96% at n = 16:
 
 # %% [markdown]
 # - **JOIN may copy.** It has the form of WRITE: $T \cdot H + (1 - T) \cdot (g \cdot \text{right} + (1 - g) \cdot
-#   \text{left})$. T and H are vectors, $g$ is one number for the node, between 0 and 1: which child is copied. Where $g$
-#   is 0 or 1 and $T$ is 0, a child goes up as it is; at any depth, JOIN sees what it saw at the leaves.
-# - **WRITE starts by emptying.** Its first biases empty the leaf just read, so that from the first step on the tree that is
-#   left is again a tree in which to look for the smallest key.
+#   \text{left})$. T and H are vectors. $g$ is one number for the node, between 0 and 1, and says which child is copied.
+#   Where $g$ is 0 or 1 and $T$ is 0, a child goes up as it is. So at any depth JOIN can see what it saw at the leaves.
+# - **WRITE starts by emptying.** Its biases are set so that an untrained WRITE empties the leaf just read. From the first
+#   step of training on, what is left is again a tree in which to look for the smallest key.
 
 # %%
 full = memory.grow(inputs["symbols"], inputs["lengths"])
@@ -139,14 +141,14 @@ print(f"mean size of the leaf's numbers, untrained: {before:.2f} before WRITE, {
 # %% [markdown]
 # ## Can it learn?
 #
-# The loss is the binary cross-entropy, $-y \log \hat y - (1 - y) \log(1 - \hat y)$, the mean over all bits that are asked:
-# here an answer is a probability for each bit, no longer a symbol that was read.
+# In chapter 3 the answer was a symbol that was read. Here it is a probability for each bit. So the loss is the binary
+# cross-entropy, $-y \log \hat y - (1 - y) \log(1 - \hat y)$, the mean over all bits that are asked.
 
 # %% [markdown]
 # We train a small one, n = 8 only, in two parts. In the first, only the **first** symbol is asked: the smallest key, one
-# access, as in chapter 3. In the second, all eight are. What is asked for an epoch is a **lesson**, written (leaves,
-# longest input, symbols asked): here always (8, 8, 8), but for the `first` epochs. A sequence counts as wrong if **any** of
-# its 80 bits is wrong.
+# access, as in chapter 3. In the second, all eight are. What is shown and asked in an epoch is a **lesson**, written
+# (leaves, longest input, symbols asked): here (8, 8, 1) for five epochs, then (8, 8, 8). A sequence counts as wrong if
+# **any** of its 80 bits is wrong.
 
 # %%
 SMALL = dataclasses.replace(
@@ -165,12 +167,12 @@ with tempfile.TemporaryDirectory() as folder:
 # %% tags=["slow"]
 def draw_training(log):
     figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
-    epochs = np.arange(1, len(log["val_wrong"]) + 1)
+    epochs, change = np.arange(1, len(log["val_wrong"]) + 1), SMALL.stages[0].until + 0.5
     ax.plot(epochs, 100 * log["wrong"], "s--", color="#E69F00", label="training: what is asked; noise at first")
     ax.plot(epochs, 100 * log["val_wrong"], "o-", color="#0072B2", label="validation: all symbols")
-    ax.axvline(SMALL.stages[0].until + 0.5, color="0.6", linestyle=":")
-    ax.text(SMALL.stages[0].until + 0.4, 96, "first symbol only ", ha="right", va="top", color="0.3")
-    ax.text(SMALL.stages[0].until + 0.6, 96, " all symbols", va="top", color="0.3")
+    ax.axvline(change, color="0.6", linestyle=":")
+    ax.text(change, 96, "first symbol only ", ha="right", va="top", color="0.3")
+    ax.text(change, 96, " all symbols", va="top", color="0.3")
     ax.set(xlabel=f"epoch ({SMALL.steps} steps of {SMALL.batch_size})", ylabel="wrong sequences (%)", ylim=(0, 102))
     ax.set_title("An LSTM with a tree learns to sort, n = 8")
     ax.grid(alpha=0.3)
@@ -178,32 +180,33 @@ def draw_training(log):
     return figure, f"Wrong sequences by epoch; validation falls to {log['val_wrong'][-1]:.1%} in the last."
 
 
+# %% tags=["slow"]
 show(*draw_training(log))
 print("validation, wrong (%):", (100 * log["val_wrong"]).round(1))
 print("lengths 1 to 8, hard:", wrong_rate(small, task, 8, 2000, lengths=(1, 8)))
 
 # %% [markdown]
 # **What to notice.** While only the first symbol is asked, more than four of five whole sequences stay wrong. The first epoch
-# that asks for all brings that to about one in nine, and it takes five more to come under 1%: find, empty, find again.
+# that asks for all brings that to about one in nine, and it takes five more to come under 1%.
 #
-# Be careful with the drop at the dotted line. The noise on JOIN falls too, and is gone after epoch 6: two things change
-# within an epoch of each other, and this picture of one seed cannot tell them apart. To know, change one of them: leave
+# Be careful with the drop at the dotted line. The noise on JOIN falls too, and is gone after epoch 6. Two things change
+# within an epoch of each other, and this picture of one seed cannot tell them apart. To find out, change one of them: leave
 # out the first stage of `SMALL` and run it again.
 
 # %% [markdown]
 # ## How was the shipped model trained?
 #
-# `python -m hamlib train sort` does the same up to n = 32: first the smallest key, then a few symbols from anywhere in
-# the answer. Those *before* the few only bring the tree to where the question begins: their accesses are run hard, one
-# path each, and back-propagation stops there. So a lesson costs what its few symbols cost.
+# `python -m hamlib train sort` does the same with more: first the smallest key is asked, then a few symbols in a row, from
+# anywhere in the answer. The accesses *before* these few only bring the tree to the state in which they are asked. They run
+# hard, one path each, and no gradient goes back through them. So a lesson costs little more than its few symbols.
 #
-# The inputs have at most 32 pairs, the trees 4 to 128 leaves in turn: the deep ones show what depth looks like, the
-# smallest how to tell keys apart that are equal or near.
+# The inputs have at most 32 pairs, and the trees 4 to 128 leaves, in turn. The deep trees show what depth looks like; the
+# smallest ones often bring equal or neighbouring keys together.
 
 # %% [markdown]
 # ## What does a trained memory do?
 #
-# We load the shipped weights and run them **hard**: each access is one path. `model.walk` answers one symbol at a time
+# We load the shipped weights and run them **hard**: each access is one path. `model.trace` answers one symbol at a time
 # and says which way each access went.
 
 # %%
@@ -237,12 +240,12 @@ def frames_of(leaves, seen, keys):
 show(player(frames_of(leaves, seen, keys)))
 
 # %% [markdown]
-# Press *Step*, or the arrow keys once the player is chosen. Where a page may run no scripts, the frames below it are left.
+# Press *Step*, or click on the player and use the arrow keys. Where a page cannot run scripts, there are only still frames.
 #
 # **What to notice.** The frames read like a tournament that is played again after each winner has left. How much of it was
 # told? That the smallest key comes first, yes: the first lessons ask for nothing else. *Where* it stands and how to get
-# there, no: only answers were shown. That a leaf which was read is empty afterwards is where WRITE began; it was free to
-# learn something else. (One input, and the seed that ships; the ledger below has all three.)
+# there, no: only answers were shown. WRITE began as one that empties a leaf, but it was free to learn something else. (This
+# is one input, and the seed that ships; the table below has all three.)
 
 # %% [markdown]
 # Now **your own keys**, from 1 to 64 of them, each from 0 to 31: change the list and run the cell again.
@@ -254,7 +257,7 @@ def watch(own):
     bits = np.array([[[int(bit) for bit in f"{key:05b}00000"] for key in own]])
     own_inputs = sorter.task.inputs(*sorter.task.check_inputs(bits))
     empty = own_inputs["symbols"].shape[1] - len(own)
-    return player(frames_of(*visits(sorter.model, own_inputs), own + [""] * empty))
+    return player(frames_of(*visits(sorter.model, own_inputs), own + [" "] * empty))
 
 
 show(watch([13, 5, 30, 5, 2, 21, 9, 17, 31, 0, 5, 24]))
@@ -262,7 +265,8 @@ show(watch([13, 5, 30, 5, 2, 21, 9, 17, 31, 0, 5, 24]))
 # %% [markdown]
 # ## Is it stable?
 #
-# Only three different keys now, so nearly all are equal. The values number the leaves from 0 to 7.
+# Only three different keys now, so that each has equals. The values number the leaves from 0 to 7: in a stable sort they
+# grow among equal keys.
 
 # %%
 equal = [9, 4, 9, 4, 2, 9, 4, 2]
@@ -293,15 +297,17 @@ print("the leaf not yet visited:", leaves[-1])
 print("mean size of inner nodes 1 to 7, then:", np.abs(seen[7][0][1:8]).mean(axis=1).round(2))
 
 # %% [markdown]
-# **What to notice.** Visited leaves have changed, the last one not at all. The inner nodes 2, 4, 5 and 6 now stand above
-# visited leaves only. They have grown faint, but they are not blank: their numbers are about half as large as before, and
-# what a faint node says is enough for SEARCH to go elsewhere.
+# **What to notice.** Visited leaves have changed, the last one not at all. Nodes 2, 4, 5 and 6 (the left child of the root,
+# its two children, and the left child of the root's right child) now stand above visited leaves only. They are fainter than
+# nodes 1, 3 and 7, which lead to the leaf that is left: their numbers are some six tenths as large. Faint is not blank, but
+# it is enough for SEARCH to go elsewhere.
 
 # %% [markdown]
 # ## Does it generalise?
 #
-# Trained on at most 32 pairs; asked for 32, for 128 (lengths 65 to 128), and for 1,024 (lengths 513 to 1,024). The
-# published figures are those of the paper's Table 1. All figures are in the ledger, in percent of right sequences.
+# It was trained on at most 32 pairs. It is asked to sort up to 32, then 65 to 128 (n = 128), then 513 to 1,024 (n = 1,024).
+# The figures, from the ledger, are right sequences in percent; the published ones are those of the paper's Table 1.
+# *LSTM* and *LSTM+A* have no tree (chapter 6); the *digital* rows are a special memory (chapter 11).
 
 # %%
 print(table_text(ledger_rows("sort")))
@@ -309,9 +315,9 @@ print(table_text(ledger_rows("sort")))
 # %% [markdown]
 # ## What is the LSTM for?
 #
-# The rows *raw HAM, no LSTM* sort as well: a zero query each time, and attention moves on through WRITE alone. So what does
-# the LSTM do? We blind SEARCH and WRITE to it, that is, we set the weights of the query to zero, and sort. Beside it stands
-# **Search** of chapter 6: sorted pairs, then a key, whose value is wanted.
+# The rows *raw HAM, no LSTM* sort as well. Their query is zero each time, and attention moves on through WRITE alone. So
+# what does the LSTM do? We blind SEARCH and WRITE to it, by setting the weights of the query to zero, and sort. Beside it
+# stands the task **Search** of chapter 6: sorted pairs, then a key, whose value is wanted.
 
 
 # %%
@@ -330,15 +336,14 @@ for name in ("sort", "search"):
 
 # %% [markdown]
 # **What to notice.** In Sort the LSTM asks for nothing. The question is the same each time, *what is the smallest that is
-# left?*, and the tree knows that by itself; the LSTM only turns a leaf into ten bits. Search cannot do without: the key must
-# be read first, remembered, and asked for. Chapter 6 sets all five tasks of Table 1 beside the published figures; Add needs
-# the LSTM too, for the carry.
+# left?*, and the tree knows that by itself; the LSTM only turns a leaf into ten bits. Search cannot do without it: the key
+# must be read first, remembered, and asked for. Chapter 6 asks the same of the paper's other tasks.
 
 # %% [markdown]
 # ## Exercises
 #
-# **5.1 The price of sorting.** A hard access reads the rows from the root to a leaf; after the write, the inner nodes on that
-# path are joined again. How many rows are visited in all, down and up, to sort n pairs in a tree of n leaves?
+# **5.1 The price of sorting.** A hard access visits the rows from the root to a leaf; after the write, the inner nodes on
+# that path are joined again. How many rows are visited in all, down and up, to sort n pairs in a tree of n leaves?
 
 # %% tags=["exercise"]
 def rows_visited(n):
@@ -433,7 +438,7 @@ with check("5.3"):
 # %% [markdown]
 # <details><summary>Solution</summary>
 #
-# It visits the smallest key eight times: the tree is what moves it on, as the raw memory shows too.
+# It visits the smallest key eight times: the tree is what moves it on, as raw HAM shows too.
 #
 # ```python
 # def without_write(model):
@@ -449,8 +454,9 @@ with check("5.3"):
 # ## Summary
 #
 # - An LSTM and a tree: the state is the query, what is read is the input, and the tree is written after each access.
-# - Sorting is a tournament: the smallest key left is handed up, its leaf is marked as taken, its ancestors are joined.
-# - Run hard, each access costs 2 log₂ n + 1 rows, so that n of them sort in Θ(n log n).
+# - Sorting is a tournament: the smallest key that is left is found, its leaf is emptied, its ancestors are joined again.
+# - Run hard, each access visits 2 log₂ n + 1 rows, so that n of them sort in Θ(n log n).
 # - A sequence is wrong if any bit is; the longer the answer, the rarer an error must be.
 #
-# **Next:** chapter 6, *Five algorithms, three models*.
+# **Next:** [chapter 6, *Five algorithms, three models*](06_algorithms.ipynb): is sorting a special case, or can the same
+# memory learn the paper's other tasks?

@@ -7,7 +7,7 @@
 #
 # **You will learn**
 # - how many nodes an access touches, and what that means in microseconds;
-# - from which n on a tree is faster than flat attention, on your machine;
+# - at which n a tree becomes faster than flat attention, on your machine;
 # - how a memory that was trained on at most 32 pairs sorts 65,536.
 #
 # **Know before:** [chapter 5](05_sort.ipynb).
@@ -38,8 +38,9 @@ import tensorflow as tf
 # %% [markdown]
 # ## How many nodes does an access touch?
 #
-# On the way down, SEARCH looks at each inner node of a path; at its end the leaf is read and written. On the way up, JOIN
-# makes the inner nodes of the path again, from the node below and the one beside it. In all
+# The whole point of a tree is its price, and so far we have only counted nodes. On the way down, SEARCH looks at each inner
+# node of a path; at its end the leaf is read and written. On the way up, JOIN makes the inner nodes of the path again, from
+# the node below and the one beside it. In all
 #
 # $$\underbrace{\log_2 n + 1}_{\text{on the path}} + \underbrace{\log_2 n}_{\text{beside it}}$$
 #
@@ -50,14 +51,14 @@ for depth in (5, 10, 15, 20):
     print(f"n = {2**depth:>9,}: {2 * depth + 1} nodes of {2**(depth + 1) - 1:>9,}")
 
 # %% [markdown]
-# From a thousand leaves to a million, an access touches not even twice as many nodes. Flat attention scores every leaf.
+# From a thousand leaves to a million, the nodes of an access do not even double. Flat attention scores every leaf.
 
 # %% [markdown]
 # ## How long does it take?
 #
-# The nodes lie in one tensor, and a hard access changes a few rows of it. Run one by one from Python, each of its small
-# operations would cost more for its call than for its sums. hamlib keeps the whole loop compiled, and the tensor is
-# updated in place: `visits`, a method of every model with a tree, and what `answer` goes through too.
+# The nodes lie in one tensor, and a hard access changes a few rows of it. Its operations are small: run one by one from
+# Python, each would cost more for the call than for the arithmetic. So hamlib compiles the whole loop, which updates the
+# tensor in place: `visits`, a method of every model with a tree. `answer` uses it too.
 #
 # We take the raw HAM of chapter 5, which sorts without an LSTM, and let it sort: seed 0, the one that ships.
 
@@ -90,8 +91,8 @@ def microseconds(leaves, ends):
 
 
 # %% [markdown]
-# Beside it stands **flat attention** as of 2014: one score for each of n vectors, a softmax, and their mean. It too runs in a
-# compiled loop, each query made from the last answer.
+# Beside it stands **flat attention** as of 2014: a score for each of n vectors, a softmax, and the mean vector under it. It
+# too runs in a compiled loop; each query is the last answer.
 
 # %%
 def flat(n, repeats):
@@ -137,18 +138,18 @@ def draw_times():
 show(*draw_times())
 
 # %% [markdown]
-# **What to notice.** Flat attention grows with n, or faster, once the vectors no longer fit the caches. The tree's access
-# takes tens of microseconds at every n here: most of it is the cost of a few small operations, and of waiting for memory,
-# since its nodes lie far apart. For a thousand leaves and fewer, flat attention is the faster one: its sums are long and
-# regular, and a CPU likes that.
+# **What to notice.** The time of flat attention grows with n, and faster than n where the vectors no longer fit into the
+# caches. The tree's access takes tens of microseconds at every n here: a few small operations, whose nodes lie far apart in
+# memory. At a thousand leaves flat attention is the faster one: its sums are long and regular, and a CPU likes that. (This
+# run shared its two cores with other programs, so single figures scatter.)
 #
 # `python -m benchmarks access` measures up to a million leaves, in interleaved rounds.
 
 # %% [markdown]
 # ## Can it sort 65,536 pairs?
 #
-# The recipe shows at most 32 pairs, in trees of at most 128 leaves. A single wrong decision of the million here, and a pair
-# stands at the wrong place.
+# The recipe showed at most 32 pairs, in trees of at most 128 leaves. Here are a million decisions; a single wrong one puts a
+# pair in the wrong place.
 
 # %% tags=["slow"]
 n = 2**16
@@ -160,10 +161,9 @@ print(f"{n:,} accesses, {each:.0f} µs each: {n * each / 1e6:.1f} s")
 print(f"decisions: {n * 16:,}   leaves not visited when a stable sort would: {(leaves != right).sum():,}")
 
 # %% [markdown]
-# Nobody wrote this sort: it was found from examples of at most 32 pairs. `python -m hamlib sort --random 1048576` sorts a
-# million, and counts, with the memory of [chapter 11](11_proof.ipynb), which is proved right.
+# Nobody wrote this sort: it was found from examples of at most 32 pairs.
 #
-# But it is **one seed of three**, and the luckiest. The same recipe with other random numbers, from the ledger:
+# But this is **one seed of three**, and the luckiest. The same recipe with other random numbers, from the ledger:
 
 # %%
 (raw,) = [row for row in read_ledger()["tasks"]["sort"]["measured"] if row["recipe"] == "raw-sort"]
@@ -172,8 +172,9 @@ for run in raw["seeds"]:
     print(f"seed {run['seed']}: {wrong} of {tried} sequences of 513 to 1,024 pairs sorted wrong, {wrong / tried:.1%}")
 
 # %% [markdown]
-# **What to notice.** What is trained on 32 pairs need not hold for 65,536; with seed 0 it does, as far as it was tried. A test
-# cannot promise more. Chapter 11 has a memory, for another task, of which it is *proved*.
+# **What to notice.** What is trained on 32 pairs need not hold for 65,536. With seed 0 it does, as far as it was tried. A test
+# cannot promise more. [Chapter 11](11_proof.ipynb) has another memory, of which it is *proved* that it sorts every input;
+# `python -m hamlib sort --random 1048576` sorts a million pairs with that one, and counts its errors.
 
 # %% tags=["slow"]
 started = time.perf_counter()
@@ -182,16 +183,16 @@ numpys = (time.perf_counter() - started) * 1e3
 print(f"numpy sorts the same keys in {numpys:.1f} ms, {n * each / 1e3 / numpys:,.0f} times as fast")
 
 # %% [markdown]
-# **Of course it is faster.** A program that was written down costs a few instructions for each comparison; ours costs a
-# perceptron. What grows alike is the *number* of steps: n log n for both. So do not use a HAM to sort numbers. Use it where
-# nobody can write the comparison down, and examples are all there is.
+# **Of course it is faster.** For each comparison a written program needs a few instructions; ours needs a small network. What
+# grows alike is the *number* of steps, n log n for both. So do not use a HAM to sort numbers. Use it where nobody can write
+# the comparison down, and examples are all there is.
 
 # %% [markdown]
 # ## Exercises
 #
-# **9.1 Sort downwards.** Alter the weights of the trained memory so that it visits the *largest* key first, of equal keys the
-# first; the inputs stay as they are. EMBED begins with $x W + b$, `model.memory.embed.first`: make it see $1 - x$ where it
-# saw x, for the five bits of the key. No training is needed.
+# **9.1 Sort downwards.** Alter the weights of the trained memory so that it visits the *largest* key first, and of equal keys
+# the first. The inputs stay as they are. EMBED begins with $x W + b$, the layer `model.memory.embed.first`: make it see
+# $1 - x$ where it saw x, for the five bits of the key. No training is needed.
 
 # %% tags=["exercise"]
 def downwards(model):
@@ -226,8 +227,8 @@ with check("9.1"):
 # </details>
 
 # %% [markdown]
-# **9.2 How rare must an error be?** Each of m accesses takes log₂ n decisions. If each decision errs with the same small
-# probability ε, independently, how probable is a sort without an error?
+# **9.2 How rare must an error be?** Each of m accesses takes log₂ n decisions. If each decision is wrong with the same small
+# probability ε (`eps`), independently of the others, how probable is a sort without an error?
 
 # %% tags=["exercise"]
 def flawless(eps, m, n):
@@ -259,4 +260,4 @@ with check("9.2"):
 # - Flat attention is faster for small n, and hopeless for large n.
 # - A learned sort can go on working far beyond the size it was trained on; not every seed does.
 #
-# **Next:** [chapter 10](10_inside.ipynb), *Inside the tree*.
+# **Next:** [chapter 10, *Inside the tree*](10_inside.ipynb): what must the nodes have learned, that this works at any depth?

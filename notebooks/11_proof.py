@@ -36,8 +36,9 @@ import numpy as np
 # %% [markdown]
 # ## Is "not one error" enough?
 #
-# Chapter 4's model made no error in ten thousand random inputs of any size. But random keys are all different kinds of keys
-# at once. Nobody samples an input in which all keys are equal but the last, which is less by 1. A user may well have one.
+# Chapter 4's shipped model made no error in the ledger: in 10,000 random inputs at each n up to 256, in 2,000 at 1,024. But
+# random inputs are all much alike: their keys are spread over the whole range. An input in which all keys are equal, except
+# that the last is smaller by 1, is never drawn. A user may well have one.
 
 
 # %%
@@ -61,22 +62,23 @@ for n in (8, 32, 128):
     print(f"n = {n:>3}: ", "   ".join(f"{name} {share:6.1%} wrong" for name, share in wrong.items()))
 
 # %% [markdown]
-# **What to notice.** The model of chapter 4, without one error in the ledger, fails on most of the longer ones. Another one,
-# *digital*, does not fail on any. But that is only a test again. Of 1,024 symbols one can make more inputs of 32 pairs than there
-# are atoms in the world. How could we ever know?
+# **What to notice.** The model of chapter 4, without one error in the ledger, fails on more than half of the longer ones.
+# Another one, *digital*, fails on none. But that is only a test again. With 1,024 symbols there are 1,024³² inputs of 32 pairs,
+# some 10⁹⁶: nobody can try them all. How could we ever know?
 
 # %% [markdown]
 # ## A memory of digits
 #
 # `smallest-digital` has a simpler JOIN. A node has two parts:
 #
-# - what is **carried**: the vector of one child, copied exactly. One digit g says which child's;
-# - what is **marked**: three digits, −1 or 1, made anew at each node.
+# - what is **carried**: most numbers of one child, copied exactly. One digit g says which child's (chapter 5's g, rounded);
+# - its **marks**: three digits, −1 or 1, made anew at each node.
 #
 # $$h_{\text{carried}} = g \cdot \text{right} + (1 - g) \cdot \text{left}, \qquad g \in \{0, 1\}, \qquad h_{\text{marked}} \in \{-1, 1\}^3$$
 #
-# It is a tournament: the winner goes up, with a signpost beside it that SEARCH reads. It was trained as in chapter 4, continuous
-# and under noise; when the noise had fallen, g and the marks were rounded, and training went on.
+# It is a tournament: the winner goes up, and the marks beside it are signposts that SEARCH reads. At first g and the marks are
+# any numbers in between, and are trained under noise, as in chapter 4. When the noise has fallen to zero they are rounded to
+# digits, and training goes on.
 
 # %%
 shipped = load_pretrained("smallest-digital")
@@ -90,8 +92,8 @@ print("one of the leaves carries the same:", (np.array(grown)[0, 8:, : memory.ca
 # ## How many nodes can there be?
 #
 # A leaf holds one of 1,024 symbols, or nothing. What a node carries is what some leaf carries, and its marks are one of 2³. So a
-# node has at most 1,025 · 8 values, whatever the tree. `extract` finds those that do occur, level by level: it joins
-# all pairs of known values, until nothing new appears.
+# node has at most 1,025 · 8 values, however large the tree: it is a **machine** with finitely many states. `extract` finds
+# those that occur, level by level: it joins all pairs of known values, until nothing new appears.
 
 # %%
 machine = extract(shipped.model)
@@ -100,15 +102,15 @@ print("values of leaves, then of nodes of height 1, 2, ...:", *machine.levels)
 print("values in all:", machine.states, "  of which SEARCH and JOIN tell apart:", small.states)
 
 # %% [markdown]
-# **What to notice.** After a few levels nothing new comes: the set is closed. From here on the network is not needed. JOIN is
-# a table with a row and a column for each value, SEARCH a list of left and right. Many values differ only in what nobody reads,
-# as the 5 bits of a symbol's value; *merged*, they are one.
+# **What to notice.** There are fewer values of leaves than symbols, for some symbols share one. And after very few levels nothing
+# new comes: the set is closed. From here on the network is not needed. JOIN is a table with a row and a column for each value,
+# SEARCH a list of left and right. Many values differ only in what neither looks at; *merged*, they are one.
 
 # %% [markdown]
 # ## Two leaves, by hand
 #
-# We want to know whether a tree of **two** leaves is always right. There are 1,024 · 1,024 of them. We try each: SEARCH must
-# go right at the root just where the right key is smaller.
+# We want to know whether a tree of **two** leaves is always right. There are 1,024 · 1,024 of them. We try each: at the root
+# SEARCH must go right exactly where the right key is smaller.
 
 # %%
 keys = machine.symbols[:, :5] @ 2 ** np.arange(4, -1, -1)
@@ -132,35 +134,37 @@ show(*draw_decisions())
 # %% [markdown]
 # ## From two leaves to all
 #
-# A tree of four leaves is two of these under one more JOIN, which sees two *values*. Give each value a **label**, the smallest
-# key below it, and check all pairs of labelled values:
+# A tree of four leaves is two of these under one more JOIN, which sees only their two *values*. Give each value a **label**, the
+# smallest key below it. (One value may get several labels.) Then check all pairs of labelled values:
 #
-# > Where the left value has the label a and the right one b, JOIN's value gets the label min(a, b), and SEARCH goes right just
-# > where b < a.
-#
-# If it holds for all pairs that occur, it holds for trees of height 2. Go on with the new pairs. When a height brings no new
-# labelled value, higher ones repeat it, and **every** tree is right. This is an induction over the height, and a program
-# checks it.
+# > Where the left value has the label a and the right one b, give JOIN's value the label min(a, b). SEARCH must go right
+# > there exactly if b < a.
+
+# %% [markdown]
+# If this holds for all pairs of leaves, every tree of height 1 is right. The labelled values of that height are new pairs to
+# check, for height 2, and so on. When a height brings no new labelled value, no greater height can, and **every** tree is
+# right. This is an induction over the height, and a program checks it.
 
 # %%
 print(examine(shipped.model, shipped.task))
 
 # %% [markdown]
-# **What to notice.** Millions of decisions, none wrong, in a second; and this covers inputs of any length. A proof about numbers in a
-# computer must mind rounding: another machine may add in another order. So the distance of each sum to its threshold is measured.
-# Where one is less than ε, far above what rounding can do, **both** outcomes are followed. On the command line:
-# `python -m hamlib prove smallest-digital`.
+# **What to notice.** Millions of decisions, none wrong; and this covers inputs of any length. A proof about numbers in a computer
+# must mind rounding: another machine may add in another order. So the distance of each sum from its threshold is measured.
+# Where it is less than ε (`epsilon` above; far more than rounding can do), **both** outcomes are followed and must be right. On
+# the command line: `python -m hamlib prove smallest-digital`.
 
 # %% [markdown]
 # ## Access after access: a memory that sorts
 #
-# `sort-digital` is the same kind of memory, asked again and again: it returns the smallest key that is left, then the next. Its WRITE
-# replaces the leaf that was visited by one vector, the same for every leaf. So there is one more value of a leaf, *taken*, with the
-# label **none**, as the empty leaf has.
-#
-# The induction goes on over the accesses. If the labels are right, an access goes to the first of the smallest keys left. WRITE makes
-# its label none, JOIN repairs the labels above. So they are right before the next access, with one key less. The answers come in the
-# order of a stable sort.
+# `sort-digital` is the same kind of memory, asked again and again: it returns the smallest key, then the next. Its WRITE replaces
+# the leaf that was visited by a vector, the same for every leaf. So a leaf has one more value, *taken*, with the label
+# **none**, which an empty leaf has too.
+
+# %% [markdown]
+# Now the induction goes over the accesses. If the labels are right, an access goes to the first of the smallest keys that are left.
+# WRITE makes the label of that leaf none, and JOIN renews the labels above it. So they are right again before the next access,
+# with one key fewer, and the answers come in the order of a stable sort.
 
 # %%
 sorter = load_pretrained("sort-digital")
@@ -172,8 +176,8 @@ print(examine(sorter.model, sorter.task))
 # %% [markdown]
 # ## The tables run alone
 #
-# A machine needs no network. We give 65,536 random pairs to the tables: each access goes down by SEARCH's, WRITE replaces a leaf,
-# JOIN's repairs the path. Subtrees of one height do the same things, so `places` makes all accesses height by height.
+# The machine needs no network. We give 65,536 random pairs to the tables. SEARCH's table leads each access down, WRITE's
+# replaces the leaf, JOIN's renews the path. `places` works out all accesses together, height by height.
 
 # %%
 bits = np.random.default_rng(1).integers(0, 2, size=(2**16, 10))
@@ -185,14 +189,15 @@ print(f"{len(order):,} accesses in {time.perf_counter() - started:.1f} s")
 print("the order of a stable sort:", (order == np.argsort(keys, kind="stable")).all())
 
 # %% [markdown]
-# **What to notice.** This is the algorithm that was learned, and it fits in a table. `python -m hamlib sort --random 1048576 --machine`
-# sorts a million pairs with it; NumPy is still far faster, for it knows what a number is.
+# **What to notice.** This is the algorithm that was learned, and it fits into a few tables. `python -m hamlib sort --random
+# 1048576 --machine` sorts a million pairs with them. NumPy is still far faster: it need not learn what a number is.
 
 # %% [markdown]
 # ## And where it is not right?
 #
-# The model of chapter 4 is not digital: its nodes have no finite set of values. But we can still look for a pair of values that it
-# gets wrong, and each value comes with a subtree that leads to it. So a refuted pair is an input.
+# The nodes of chapter 4's model are not digital: new values come at every height. But we can still look for a pair of values
+# that it gets wrong. Each value was found with a subtree that leads to it. So a wrong pair gives an input that is answered
+# wrongly, a **counterexample**.
 
 # %% tags=["slow"]
 chapter4 = load_pretrained("smallest")
@@ -205,8 +210,9 @@ print("the model answers", *chapter4.answer(counterexample.symbols[None])[0, 0],
 # %% [markdown]
 # ## Exercises
 #
-# **11.1 A sabotaged table.** A proof that cannot fail proves nothing. Change one entry of SEARCH's table so that `prove` finds an
-# input that is answered wrongly.
+# **11.1 A sabotaged table.** A checker that cannot fail proves nothing. Change one entry of SEARCH's table so that `prove` finds
+# an input that is answered wrongly. (`machine.leaf[s]` is the value of the leaf with symbol s, key · 32 + value; JOIN's table
+# is `machine.join`.)
 
 
 # %% tags=["exercise"]
@@ -241,8 +247,8 @@ with check("11.1"):
 # </details>
 
 # %% [markdown]
-# **11.2 Another specification.** For *the largest key, of equals the last*, what is the label over two labelled values, and where must
-# SEARCH go? None stands for an empty subtree; empty ones come last.
+# **11.2 Another specification.** For *the largest key, of equals the last*: which label does a node get from those of its two
+# children, and where must SEARCH go? None stands for an empty subtree; empty leaves come after the others.
 
 
 # %% tags=["exercise"]
@@ -278,10 +284,11 @@ with check("11.2"):
 # %% [markdown]
 # ## Summary
 #
-# - A random test says how often a model is wrong on random inputs, and nothing of the others.
-# - A memory that copies and marks has finitely many values, so it is a machine, and its tables can be checked one by one.
-# - One refuted pair is a concrete wrong input; no refuted pair is a proof, for every n.
+# - A random test says how often a model is wrong on random inputs, and nothing about others.
+# - A memory whose nodes are copies and marks has finitely many values. So it is a machine, and its tables can be checked entry by
+#   entry.
+# - One wrong pair is a concrete wrong input; no wrong pair is a proof, for every n.
 #
 # Not proved yet: memories with an LSTM, whose state is not finite, and the data structures of chapter 7.
 #
-# Next: [a task of your own](12_yours.ipynb).
+# **Next:** all tasks so far came with hamlib. [Chapter 12, *Make it yours*](12_yours.ipynb), trains one of your own.

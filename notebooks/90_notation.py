@@ -138,12 +138,14 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 # - **Preset "book".** Node vectors are normalised (layer normalisation) and bounded, and JOIN is trained under noise.
 #   The paper has plain ReLU nodes. Chapter 4 tries both.
 # - **Preset "book-take".** JOIN may copy: $T \cdot H + (1 - T) \cdot (g \cdot \text{right} + (1 - g) \cdot
-#   \text{left})$, all three from the same two layers. WRITE starts with biases that empty a leaf. Chapter 5 shows why. In
-#   "book-ask", SEARCH is trained under noise, too.
-# - **Query in WRITE.** Appendix A of the paper prints $h_{\text{ROOT}}$ as the second argument of the soft WRITE; its
-#   Fig. 5 has $h_{\text{LSTM}}$. hamlib uses the query everywhere.
+#   \text{left})$, all three from the same two layers. WRITE starts with biases that empty a leaf (chapter 5). In "book-ask",
+#   SEARCH has a hidden layer and is trained under noise, too (chapter 6).
+# - **Preset "digital".** JOIN copies exactly, and adds `marks` digits (chapter 11).
+# - **Presets "book-replace" and "book-compare".** WRITE replaces a leaf by a function of the query alone (chapter 7).
 
 # %% [markdown]
+# - **Query in WRITE.** Appendix A of the paper prints $h_{\text{ROOT}}$ as the second argument of the soft WRITE; its
+#   Fig. 5 has $h_{\text{LSTM}}$. hamlib uses the query everywhere.
 # - **Node and query.** They enter SEARCH and WRITE through two matrices whose products are added. It is the same layer as
 #   on the joined vector, but the query's part is computed once for all nodes.
 # - **Select the smallest.** The task comes from the 2016 code, not from the paper. Nothing is asked, so the query is a
@@ -157,7 +159,7 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 # | HAM | hard | | Sec. 3.3 |
 # | DHAM | soft | | Appendix A |
 # | LSTM+HAM | either | an LSTM | Sec. 4.2 |
-# | raw HAM | either | the operation itself | Sec. 4.3; `hamlib.models.RawHAM` |
+# | raw HAM | either | no LSTM: the operation itself, or nobody (a zero query) | Sec. 4.3; `hamlib.models.RawHAM` |
 #
 # hamlib chooses soft or hard when a model is called, `model(inputs, attention="hard")`: it is the same set of
 # weights.

@@ -3,8 +3,8 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/ham-book/ham-book/blob/main/notebooks/91_ledger.ipynb)
 #
-# Every figure of this book that took more than a minute to make: what was published, what was measured, by which command,
-# from which seed, in how many minutes. The source is `hamlib/pretrained/ledger.json`; tests measure the shipped weights again.
+# The figures of the book's tables: what was published, and what was measured, by which command, with which seed, in how many
+# minutes. The source is `hamlib/pretrained/ledger.json`; tests measure the shipped weights again.
 #
 # **Time:** a few seconds.
 
@@ -91,34 +91,34 @@ for task, entry in read_ledger()["tasks"].items():
 # %% [markdown]
 # ## How they learned
 #
-# Wrong sequences in validation after each epoch, of the runs whose curve the ledger keeps: the later ones. A curve rises where
+# Wrong sequences in validation after each epoch. The ledger keeps these curves of the later runs only. A curve may rise where
 # the tree grows, or where more of an answer is asked than before.
 
 
 # %%
-def draw_curves():
-    rows = [
-        (f"{task}, {row['label']}", [run for run in row["seeds"] if "curve" in run])
-        for task, entry in read_ledger()["tasks"].items()
-        for row in entry["measured"]
-    ]
-    rows = [(title, runs) for title, runs in rows if runs]
-    figure, axes = plt.subplots(-(-len(rows) // 2), 2, figsize=(9, 2.4 * -(-len(rows) // 2)), sharey=True, layout="constrained")
-    for ax in axes.flat[len(rows) :]:
-        ax.axis("off")
-    for ax, (title, runs) in zip(axes.flat, rows):
-        for run, color in zip(runs, ("#0072B2", "#E69F00", "#009E73")):
-            ax.plot(range(1, len(run["curve"]) + 1), 100 * np.array(run["curve"]), color=color, label=f"seed {run['seed']}", lw=1)
-        ax.set(title=title, xlabel="epoch", ylabel="wrong (%)", ylim=(0, 120))
-        ax.set_yscale("symlog", linthresh=0.1)
-        ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
-        ax.grid(alpha=0.3)
-        ax.legend(fontsize=8)
-    ends = "; ".join(f"{title}: " + ", ".join(f"{min(run['curve']):.2%}" for run in runs) for title, runs in rows)
-    return figure, f"Validation error by epoch on a log axis, a line for each seed. Lowest: {ends}."
+def draw_curve(ax, title, runs):
+    for run, color in zip(runs, ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00")):
+        epochs = range(1, len(run["curve"]) + 1)
+        ax.plot(epochs, 100 * np.array(run["curve"]), color=color, label=f"seed {run['seed']}", lw=1)
+    ax.set(title=title, xlabel="epoch", ylabel="wrong (%)", ylim=(0, 120))
+    ax.set_yscale("symlog", linthresh=0.1)
+    ax.set_yticks([0, 0.1, 1, 10, 100], ["0", "0.1", "1", "10", "100"])
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return f"{title}: " + ", ".join(f"{min(run['curve']):.2%}" for run in runs)
 
 
-show(*draw_curves())
+# %%
+rows = []
+for task, entry in read_ledger()["tasks"].items():
+    for row in entry["measured"]:
+        if runs := [run for run in row["seeds"] if "curve" in run]:
+            rows.append((f"{task}, {row['label']}", runs))
+height = -(-len(rows) // 2)
+figure, axes = plt.subplots(height, 2, figsize=(9, 2.4 * height), sharey=True, layout="constrained")
+axes.flat[-1].set_visible(len(rows) % 2 == 0)
+words = "; ".join(draw_curve(ax, *row) for ax, row in zip(axes.flat, rows))
+show(figure, f"Validation error by epoch on a log axis, a line for each seed. Lowest: {words}.")
 
 # %%
 print(*{run["machine"] for entry in read_ledger()["tasks"].values() for row in entry["measured"] for run in row["seeds"]}, sep="\n")

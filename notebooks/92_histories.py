@@ -86,7 +86,7 @@ print("whole epochs in the log:", len(killed["loss"]), "of 8; it died in epoch",
 
 # %% [markdown]
 # Steps 1,501 to 1,750 are lost: they were never saved. Start the **same command** again. It finds the folder, loads
-# the last whole epoch, and asks the stream for the batch of step 1,500, the very one that came next before.
+# the last whole epoch, and asks the stream for the very batch that followed it in the first run.
 
 # %%
 print("exit status:", run())
@@ -117,10 +117,11 @@ def draw_overlay(at):
     return figure, "Two loss curves, of the killed and of the unbroken run, lie on each other over all 8 epochs."
 
 
+# %%
 show(*draw_overlay(at=1750 / 500))
 
 # %% [markdown]
-# **What to notice.** One curve lies on the other, to the last digit. This is more than comfort: a result you report
+# **What to notice.** One curve lies on the other, to the last digit. This is more than convenient: a result that you report
 # should not depend on whether a laptop went to sleep. Three things make it so: the state on disk is complete (Adam's
 # moments too), it is written under another name and only then called the latest, and the examples depend on the step
 # alone.
@@ -146,18 +147,18 @@ show(*draw_overlay(at=1750 / 500))
 # among few.
 
 # %% [markdown]
-# **3. Blends.** Others came where many priorities are close on their way up. There JOIN handed up a *blend* of two: nothing
-# was wrong yet, but the next comparison was. So 6,000 more steps show 32 operations on 128 leaves, under noise once more,
-# which falls: what is nearly even then goes either way, and is learned to be clear.
+# **3. Blends.** Others came where many priorities on the way up are close to each other. There JOIN handed up a *blend* of two:
+# nothing was wrong yet, but the next comparison was. So 6,000 more steps show 32 operations on 128 leaves, under noise once
+# more, which falls. Under noise a comparison that is nearly even goes either way, so training makes it clear.
 #
 # **4. Full windows.** Inputs that push first, up to 32 in a row, draw from a window as often as others. Without this noise
 # and these inputs 0.6, 0.12 and 0.6% were left.
 
 # %% [markdown]
 # **5. Chance that is blamed.** With these, of seed 0's 57 first errors in 8,000 sequences, 48 still took a lower priority,
-# nearly always the next one. Such cases are rare, and were drowned: at the end of training 4% of the drawn rows of 32
-# operations on 128 leaves were wrong, though run hard none of 1,000 was. A path had been drawn that had hardly any
-# probability, and was blamed. So α, which keeps decisions open (chapter 8), now falls a hundred times as far: 0.7%.
+# nearly always the next one. Such cases are rare, and were drowned by others. At the end of training 4% of the drawn
+# sequences of 32 operations on 128 leaves were wrong, though run hard none of 1,000 was: a very improbable path had been
+# drawn. So α, which keeps decisions open (chapter 8), now falls a hundred times as far, and only 0.7% were wrong.
 #
 # **6. The narrowest.** Half of the windows are as narrow as there can be.
 

@@ -21,11 +21,11 @@ if importlib.util.find_spec("hamlib") is None:
 #
 # | word | what it means here | chapter |
 # | --- | --- | --- |
-# | access | attend, read, write: one visit to the memory; η of them for each output symbol | [2](02_attention.ipynb) |
+# | access | attend, read, write: one visit to the memory; η of them for each output symbol | [2](02_attention.ipynb), [5](05_sort.ipynb) |
 # | attend, attention | to find the place: soft, a probability for each leaf; hard, one path | [2](02_attention.ipynb) |
 # | carried, marked | the two parts of a node of a digital memory: copied from one child; made anew | [11](11_proof.ipynb) |
 # | DHAM | differentiable HAM: the memory with soft attention, Θ(n) an access | [2](02_attention.ipynb) |
-# | digital | of a node: its values are, or are nearly, one of a few | [4](04_generalise.ipynb), [11](11_proof.ipynb) |
+# | digital | of a node: most of its values are one of two, −1 and 1; of a memory: all that JOIN makes anew is, exactly | [4](04_generalise.ipynb), [11](11_proof.ipynb) |
 # | EMBED | the network that makes a leaf of an input symbol | [1](01_tree.ipynb) |
 # | g | the number, from 0 to 1, that says which child a JOIN copies | [5](05_sort.ipynb) |
 # | HAM | Hierarchical Attentive Memory; in the paper, with hard attention, Θ(log n) an access | [2](02_attention.ipynb) |
@@ -39,7 +39,7 @@ if importlib.util.find_spec("hamlib") is None:
 # | query | the vector that SEARCH and WRITE get beside the node: an LSTM's state, an operation, or zeros | [2](02_attention.ipynb) |
 # | raw HAM | a memory without an LSTM, soft or hard; class `RawHAM` | [3](03_train.ipynb), [7](07_structures.ipynb) |
 # | SEARCH | the network that says, at an inner node, how probable *right* is | [2](02_attention.ipynb) |
-# | signpost | what a node says of the way: is the wanted leaf on the right? | [1](01_tree.ipynb), [10](10_inside.ipynb) |
+# | signpost | what a node says about the way: is the wanted leaf on the right? | [1](01_tree.ipynb), [10](10_inside.ipynb) |
 # | WRITE | the network that makes a leaf's new value | [2](02_attention.ipynb) |
 
 # %% [markdown]
@@ -48,32 +48,42 @@ if importlib.util.find_spec("hamlib") is None:
 # | word | what it means here | chapter |
 # | --- | --- | --- |
 # | α | the weight of the term that keeps decisions open | [8](08_reinforce.ipynb) |
+# | alike, mixed | kinds of training inputs: with keys that nearly agree; of all lengths | [4](04_generalise.ipynb), [12](12_yours.ipynb) |
 # | baseline | what is subtracted from a reward, so that the estimate is less noisy | [8](08_reinforce.ipynb) |
 # | curriculum | small trees first: n grows when the error falls under a threshold | [4](04_generalise.ipynb) |
 # | decoys | other digits over which the tree is grown in training, so that it cannot solve the task itself | [6](06_algorithms.ipynb) |
-# | drawn path | a path whose decisions are made by chance, as SEARCH says, in training | [7](07_structures.ipynb) |
+# | drawn path | a path whose decisions are drawn at random in training, right with the probability that SEARCH gives | [7](07_structures.ipynb) |
 # | epoch | so many steps of training, then validation; there is no data set to go through | [3](03_train.ipynb) |
+# | full | of a tree in training: as many things in it as leaves, so that a PUSH must find the last free one | [7](07_structures.ipynb) |
+# | γ | how much less a later reward counts | [8](08_reinforce.ipynb) |
 # | lesson | what is trained for an epoch: (leaves, longest input, symbols asked) | [5](05_sort.ipynb) |
 # | loss | squared error of the symbol read, or cross-entropy of the output bits | [3](03_train.ipynb), [5](05_sort.ipynb) |
-# | noise | random numbers added to JOIN in training, so that only digital values get through | [4](04_generalise.ipynb) |
+# | noise | random numbers ε that are added in training, so that only digital values get through | [4](04_generalise.ipynb) |
 # | recipe | all that a run depends on but its seed | [3](03_train.ipynb) |
 # | REINFORCE | the gradient of a mean over drawn paths, estimated from paths that are drawn | [8](08_reinforce.ipynb) |
 # | return | the rewards from an access on, later ones discounted by γ | [8](08_reinforce.ipynb) |
-# | reward | the output bits that are probably right | [8](08_reinforce.ipynb) |
+# | reward | what a drawn path brings; in the paper, the output bits that are more probably right than wrong | [8](08_reinforce.ipynb) |
 # | seed | what all random numbers of a run come from; seed 0 ships | [3](03_train.ipynb) |
+# | stage | a part of the curriculum: a size, its lessons, and when it ends | [4](04_generalise.ipynb), [12](12_yours.ipynb) |
 # | stream | the endless examples, a function of the step | [3](03_train.ipynb) |
+# | window | a row of neighbouring priorities, from which a training input draws its own | [6](06_algorithms.ipynb) |
 
 # %% [markdown]
 # ## Measuring
 #
 # | word | what it means here | chapter |
 # | --- | --- | --- |
+# | chance | the errors of a model that guesses | [12](12_yours.ipynb) |
+# | counterexample | an input that a memory answers wrongly, where a proof was looked for | [11](11_proof.ipynb) |
+# | ε | in a proof: how near a sum may come to its threshold before both outcomes are followed | [11](11_proof.ipynb) |
 # | first error | the first wrong decision of a wrong path | [4](04_generalise.ipynb) |
 # | generalisation | to answer inputs longer than any in training | [4](04_generalise.ipynb) |
 # | judge | what says whether a sequence is wrong: if any bit is | [3](03_train.ipynb) |
 # | key‖value | a symbol of two parts; the key is compared, the value goes with it | [1](01_tree.ipynb) |
-# | ledger | every figure with its seeds, command and machine | [91](91_ledger.ipynb) |
+# | label | in a proof: what must be known of a subtree, such as its smallest key | [11](11_proof.ipynb) |
+# | ledger | the figures of the tables, with their seeds, commands and machines | [91](91_ledger.ipynb) |
 # | LSTM, LSTM+A | the two models without a tree: encoder and decoder; the same with attention | [6](06_algorithms.ipynb) |
+# | machine | a memory with finitely many node values, and its tables of JOIN, SEARCH and WRITE | [11](11_proof.ipynb) |
 # | probe | a linear reader, fitted to tell something from a node's vector | [10](10_inside.ipynb) |
 # | stable | of a sort: what is equal keeps its order | [5](05_sort.ipynb) |
 # | the 2016 code | tf-ham, a public program of 2016 for one task | [1](01_tree.ipynb) |

@@ -10,7 +10,6 @@ def sigmoid(x):
 ACTIVATIONS = {
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": sigmoid,
-    "tanh": np.tanh,
     "hard_tanh": lambda x: np.clip(x, -1, 1),
 }
 
@@ -36,8 +35,13 @@ def grow(memory, symbols, m):
     n = len(symbols)
     nodes = np.zeros((2 * n, memory.node_width))
     for k in range(m):
-        nodes[n + k] = mlp(memory.embed, symbols[k])
+        nodes[n + k] = marked(memory, mlp(memory.embed, symbols[k]))
     return join_above(memory, nodes)
+
+
+def marked(memory, carried):
+    """A leaf: the marks of a digital memory, its last coordinates, are 0."""
+    return np.concatenate([carried, np.zeros(memory.node_width - len(carried))])
 
 
 def join(memory, left, right):
@@ -84,9 +88,10 @@ def attend_hard(memory, nodes, query):
 
 def written(memory, leaf, query):
     if memory.write_gate is None:
-        return mlp(memory.write_value, query)
+        return marked(memory, mlp(memory.write_value, query))
+    leaf = leaf[: memory.carried]
     gate = mlp(memory.write_gate, leaf, query)
-    return gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf
+    return marked(memory, gate * mlp(memory.write_value, leaf, query) + (1 - gate) * leaf)
 
 
 def write_soft(memory, nodes, p, query):

@@ -184,14 +184,18 @@ def test_a_join_that_copies_at_first_has_a_gate_that_is_biased():
 
 
 def test_a_digital_memory_hands_up_exact_copies_and_exact_digits():
-    """Rounded, an inner node's carried part is some leaf's below it, bit for bit, and its marks are -1 or 1."""
+    """Rounded, each node's carried part is some leaf's below it, bit for bit, and its marks are -1 or 1."""
     memory = memory_of("digital", digital=1.0)
     nodes = np.asarray(memory.grow(*inputs(16)))
     carried, marks = nodes[..., :8], nodes[..., 8:]
-    assert set(np.unique(marks[:, 1:16])) == {-1.0, 1.0}
+    assert set(np.unique(marks[:, 1:16])) == {-1.0, 1.0} and (marks[:, 16:] == 0).all()
     leaves = [{leaf.tobytes() for leaf in tree[16:]} for tree in carried + 0.0]  # -0.0 is 0.0
     for row in range(1, 16):
         assert all((node + 0.0).tobytes() in below for node, below in zip(carried[:, row], leaves, strict=True))
+    query = queries(memory)
+    path = memory.attend(nodes, query, "hard")
+    written = np.asarray(memory.write(nodes, path, query))[range(3), np.asarray(path)[:, -1]]
+    assert (written[:, 8:] == 0).all() and written[:, :8].all()
 
 
 def test_a_digital_memory_begins_continuous_and_its_digit_is_saved(tmp_path):

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import symtable
 import sys
 import sysconfig
 
@@ -41,18 +42,6 @@ def test_stubs_fail_their_checks_with_a_message(name):
     for number, text in enumerate(texts, 1):
         assert text.startswith(f"✗ Exercise {int(name[:2])}.{number}"), text
         assert "✓" not in text
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_solutions_pass_their_checks(name):
-    """Run the notebook, its stubs replaced, as far as the last check; cells tagged `slow` are left out."""
-    notebook = source.solved(built(name))
-    checks = [number for number, cell in enumerate(notebook.cells) if "check" in source.tags(cell)]
-    kept = notebook.cells[: checks[-1] + 1]
-    notebook.cells = [cell for cell in kept if "slow" not in source.tags(cell)]
-    builder.execute(notebook)
-    for number, text in enumerate(verdicts(notebook), 1):
-        assert text.endswith(f"✓ Exercise {int(name[:2])}.{number}: solved.\n") and "✗" not in text, text
 
 
 def test_the_set_up_cell_installs_hamlib_where_it_is_missing(tmp_path):
@@ -107,3 +96,46 @@ nbformat.write(notebook, "out.ipynb")
     assert kernel == str(python)
     assert installed.startswith(packages), "the notebook found another hamlib"
     assert rules.output_problems(notebook) == []
+
+
+def names_in(code):
+    """Return the global names that a cell binds, and those that it looks up, also in its functions."""
+    table = symtable.symtable(code, "cell", "exec")
+    bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    looked_up, tables = {s.get_name() for s in table.get_symbols() if s.is_referenced()}, table.get_children()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        looked_up |= {s.get_name() for s in table.get_symbols() if s.is_global()}
+    return bound, looked_up
+
+
+def needed(cells):
+    """Of the code cells up to the last check: exercises, checks, what uses an exercise's names, and what these need."""
+    exercises = set().union(*(names_in(cell.source)[0] for cell in cells if "exercise" in source.tags(cell)))
+    kept, wanted = [], set()
+    for cell in reversed(cells):
+        (bound, looked_up), tags = names_in(cell.source), {"exercise", "check"} & set(source.tags(cell))
+        if tags or exercises & looked_up or wanted & bound:
+            wanted |= looked_up
+            kept.insert(0, cell)
+    return kept
+
+
+def test_a_chapter_is_cut_to_what_its_exercises_need():
+    codes = ["x = 1", "y = 2", "def f(): return x", "print(y)", "def a(): return f()", "assert a()", "z = a()"]
+    cells = [nbformat.v4.new_code_cell(code) for code in codes]
+    cells[4].metadata.tags, cells[5].metadata.tags = ["exercise"], ["check"]
+    assert [cell.source for cell in needed(cells)] == [codes[k] for k in (0, 2, 4, 5, 6)]
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_solutions_pass_their_checks(name):
+    """Run the exercises with their solutions and the cells they need; nbmake runs the others, which stay the same."""
+    notebook = source.solved(built(name))
+    checks = [number for number, cell in enumerate(notebook.cells) if "check" in source.tags(cell)]
+    code = [cell for cell in notebook.cells[: checks[-1] + 1] if cell.cell_type == "code"]
+    notebook.cells = needed([cell for cell in code if "slow" not in source.tags(cell)])
+    builder.execute(notebook)
+    for number, text in enumerate(verdicts(notebook), 1):
+        assert text.endswith(f"✓ Exercise {int(name[:2])}.{number}: solved.\n") and "✗" not in text, text

@@ -19,6 +19,7 @@ from hamlib.tasks import get_task
 from hamlib.training import (
     build,
     compile_model,
+    fitting,
     open_run,
     read_log,
     read_run,
@@ -362,6 +363,54 @@ def test_a_second_half_is_digital(tmp_path, noise):
     train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
     shares = (0.5, 0.25, 0, 0) if noise == "falls" else (0.5, 0.5, 0.5, 0.5)
     assert seen == [[digital, share, share] for digital, share in zip((0, 0, 1, 1), shares, strict=True)]
+
+
+def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypatch):
+    """From the first rounded epoch on its flaws stand in the batches; a run that is proved is over, and stays so."""
+    task, asked = get_task("stack"), []
+    wrong = np.stack([task.push(k) for k in (3, 5)] + [task.pop()] * 2)
+
+    def flaws(model, task):
+        asked.append(float(model.memory.digital))
+        return [[wrong], [], None, None][len(asked) - 1]
+
+    monkeypatch.setattr(fitting, "flaws", flaws)
+    given = []
+    batches = fitting.stream
+    monkeypatch.setattr(
+        fitting, "stream", lambda *args, examples=(), **more: given.append(examples) or batches(*args, **more)
+    )
+    recipe = dataclasses.replace(
+        RECIPES["stack"],
+        memory=dict(node_width=6, query_width=6, join="carry", write="replace-saturating", marks=2),
+        stages=(Stage(4, leaves=2),),
+        inputs=("reuse",),
+        epochs=8,
+        steps=1,
+        validation_steps=1,
+    )
+    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    assert asked == [1, 1, 1] and int(checkpoints.epoch) == 7
+    assert [examples for examples in given[::2] if examples] == [[wrong]]  # validation has none
+    train(recipe, tmp_path, verbose=0)
+    assert asked == [1, 1, 1, 1] and len(read_log(tmp_path)["epoch"]) == 7
+
+
+def test_flaws_stand_in_a_quarter_of_a_batch_with_their_answers():
+    task = get_task("stack")
+    two = [np.stack([task.push(k), task.push(k + 1), task.pop(), task.pop()]) for k in (3, 5)]
+    plain, _ = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",))))
+    long = np.stack([task.push(0), task.pop()] * 5)  # does not fit
+    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=[*two, long]))
+    for inputs, targets in (next(batches), next(batches)):
+        asked, answers = np.asarray(inputs["queries"])[::8], np.asarray(targets)[::8]
+        assert {each[:4].tobytes() for each in asked} == {each.tobytes() for each in two}
+        for each, answer in zip(asked, answers, strict=True):
+            assert (answer[[0, 1, 4, 5, 6, 7]] == -1).all()
+            assert np.array_equal(answer[2:4], each[[1, 0], 1:])
+    first = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=two)))[0]["queries"]
+    others = np.arange(32) % 8 >= 2
+    assert np.array_equal(np.asarray(first)[others], np.asarray(plain["queries"])[others])
 
 
 @pytest.mark.parametrize(

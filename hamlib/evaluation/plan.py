@@ -18,7 +18,7 @@ from hamlib.evaluation.odd import measure_odd
 from hamlib.evaluation.tables import table_text
 from hamlib.memory import ATTENTIONS
 from hamlib.models import load_weights, locked, weights_hash, write_whole
-from hamlib.proof import Proof, examine
+from hamlib.proof import Proof, Undecided, examine
 from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
 
@@ -150,15 +150,18 @@ class Job:
         model, run = training.train(recipe, self.folder, self.seed, verbose=0, callbacks=[training.Epochs()])
         entry = dict(
             seed=self.seed,
-            steps=recipe.total_steps(),
+            steps=recipe.total_steps() - (recipe.epochs - int(run.epoch)) * recipe.steps,
             minutes=round(float(run.seconds) / 60, 1),
             machine=f"{platform.machine()}, {os.cpu_count()} cores, "
             f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
             best_validation_error=float(run.best_error),
         )
         if recipe.memory and recipe.memory["join"] == "carry":
-            found = examine(model, task)
-            entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
+            try:
+                found = examine(model, task)
+                entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()
+            except Undecided as reason:
+                entry["proof"] = dict(undecided=str(reason))
         print(json.dumps(entry), flush=True)
         curve = training.read_log(self.folder)["val_wrong"].round(4).tolist()
         figures = measure(model, task) | measure_odd(model, task)

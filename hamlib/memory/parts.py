@@ -37,24 +37,23 @@ class Parts(keras.layers.Layer):
         self.config = widths | dict(node=node, join=join, write=write, hidden=hidden, noise=noise)
         self.symbol_width, self.node_width, self.query_width, _ = widths.values()
         self.writable = write is not None
-        self.carried = node_width - marks if join == "carry" else node_width
+        self.carried = carried = node_width - marks if join == "carry" else node_width
 
         # JOIN makes the value itself; or H, T and g; or the marks and g.
         self.join_units = {"new": node_width, "carry": marks + 1}.get(join, 2 * node_width + 1)
-        # Digits end in tanh: one that is far from its threshold has a gradient still, and can be mended once rounded.
-        ends = dict(activation="tanh") if join == "carry" else NODES[node]
-        self.embed = MLP(symbol_width, node_width, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
+        ends = dict(activation="hard_tanh") if join == "carry" else NODES[node]
+        self.embed = MLP(symbol_width, carried, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
         self.join = MLP(2 * node_width, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
         ask = dict(query_width=query_width, hidden=hidden["search"], noise=noise["search"])
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
         self.write_gate = self.write_value = None  # T and H
         if write in ("highway", "emptying"):
             sees = dict(query_width=query_width, hidden=hidden["write"], activation="sigmoid")
-            self.write_gate, self.write_value = (MLP(node_width, node_width, **sees) for _ in range(2))
+            self.write_gate, self.write_value = MLP(carried, carried, **sees), MLP(carried, carried, **sees)
             for mlp, bias in (self.write_gate, WRITES[write]["empties"]), (self.write_value, -WRITES[write]["empties"]):
-                (mlp.last or mlp.first).bias.assign(bias * np.ones(node_width))
+                (mlp.last or mlp.first).bias.assign(bias * np.ones(carried))
         elif write:
-            self.write_value = MLP(query_width, node_width, hidden=hidden["write"], **WRITES[write])
+            self.write_value = MLP(query_width, carried, hidden=hidden["write"], **WRITES[write])
         if JOINS[join]:
             self.join.norm.beta.assign(-JOINS[join] * (np.arange(self.join_units) // node_width == 1))  # T's
         self.digital = None
@@ -85,9 +84,16 @@ class Parts(keras.layers.Layer):
         rounded = ops.where(self.digital > 0.5, ops.where(made > 0, 1.0, -1.0), made)
         return ops.stop_gradient(rounded) + (made - ops.stop_gradient(made))  # in this order it is exact
 
+    def _marked(self, leaves):
+        """``leaves[..., carried]`` with marks of 0: ``[..., d]``."""
+        marks = self.node_width - self.carried
+        return ops.pad(leaves, [(0, 0)] * (len(leaves.shape) - 1) + [(0, marks)]) if marks else leaves
+
     def written(self, leaves, query):
         """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``; where it replaces, H."""
         if not self.write_gate:
-            return ops.broadcast_to(self.write_value(query[:, None]), ops.shape(leaves))
+            new = self._marked(self.write_value(query[:, None]))
+            return ops.broadcast_to(new, ops.shape(leaves))
+        leaves = leaves[..., : self.carried]
         gate = self.write_gate(leaves, query)
-        return gate * self.write_value(leaves, query) + (1 - gate) * leaves
+        return self._marked(gate * self.write_value(leaves, query) + (1 - gate) * leaves)

@@ -53,7 +53,7 @@ class TreeMemory(Parts):
             where g is 0 or 1; a copy is as good at any depth. ``"copy-at-first"``: the same, whose T begins near 0.
             ``"carry"``: a **digital** memory, where d - ``marks`` coordinates are *carried*, copied from the child
             that g says, and the others are *marked*, always new. Its JOIN is not normalised and makes g and the marks
-            only. EMBED and WRITE make all of a leaf, so that JOIN can treat a leaf as it treats a subtree.
+            only. A leaf's marks are 0: EMBED and WRITE make what is carried.
         write: ``"highway"``; ``"emptying"``, the same with first biases that empty a leaf before anything is learned;
             ``"replace"``, H of the query alone, so that one leaf cannot hold the last two or three things written to
             it; ``"replace-saturating"``, the same, ending as JOIN does, so that JOIN can copy its digits; or None for
@@ -67,7 +67,7 @@ class TreeMemory(Parts):
         marks: marked coordinates of ``join="carry"``; without effect on others.
 
     Attributes:
-        carried: how many coordinates JOIN copies: d, or d - ``marks`` where JOIN carries.
+        carried: the coordinates of a leaf that EMBED and WRITE make: d, or d - ``marks`` where JOIN carries.
         digital: where JOIN carries, a variable that is saved with the weights: 0, and g and the marks are continuous,
             as training begins; 1, and they are digits, exactly 0 or 1 and -1 or 1, in training as in use (gradients
             go straight through the rounding). Then a node has finitely many values. None for other memories.
@@ -84,12 +84,12 @@ class TreeMemory(Parts):
 
         Returns:
             ``[batch, n - 1, 1]`` for SEARCH, then ``[batch, k, units]`` for JOIN at each level, lowest first; last,
-            where EMBED has noise, ``[batch, n, d]``. Empty where the memory has no noise.
+            where EMBED has noise, ``[batch, n, carried]``. Empty where the memory has no noise.
         """
         if not any(self.config["noise"].values()):
             return []
         levels = [self.join.sample_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
-        leaves = [self.embed.sample_noise((batch, n, self.node_width))] if self.config["noise"]["embed"] else []
+        leaves = [self.embed.sample_noise((batch, n, self.carried))] if self.config["noise"]["embed"] else []
         return [self.search.sample_noise((batch, n - 1, 1)), *levels, *leaves]
 
     def grow(self, symbols, lengths, noise=()):
@@ -116,7 +116,7 @@ class TreeMemory(Parts):
         filled = ops.convert_to_tensor(lengths)
         if len(filled.shape) == 1:
             filled = ops.arange(n, dtype="int32")[None, :] < ops.cast(filled, "int32")[:, None]
-        leaves = self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None)
+        leaves = self._marked(self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None))
         return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
 
     def _grow_empty(self, batch, n, noise):

@@ -3,9 +3,10 @@
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import NotFinite, TreeMachine, extract
 from hamlib.proof.speed import places
-from hamlib.proof.theorem import Proof, TableRunner, Undecided, examine, prove, read_proof
+from hamlib.proof.theorem import LAWS, Proof, TableRunner, Undecided, examine, flaws, prove, read_proof
 
 __all__ = [
+    "LAWS",
     "Counterexample",
     "NotFinite",
     "Proof",
@@ -14,6 +15,7 @@ __all__ = [
     "Undecided",
     "examine",
     "extract",
+    "flaws",
     "places",
     "prove",
     "read_proof",

@@ -33,13 +33,13 @@ class Refuted(Exception):
     """A law does not hold; the message says which, and where.
 
     Attributes:
-        leaves: states of the leaves of a subtree, in the order of PUSHes, where an operation goes astray; or None.
-        operation: its row in the tables.
+        cases: pairs of the states of a subtree's leaves, in the order of PUSHes, and the row in the tables of an
+            operation that goes astray there.
     """
 
-    def __init__(self, message, leaves=None, operation=POP):
+    def __init__(self, message, cases=()):
         super().__init__(message)
-        self.leaves, self.operation = leaves, operation
+        self.cases = list(cases)
 
 
 def _short(label):
@@ -110,7 +110,9 @@ def values_held(machine, task, held):
         right = operation[-task.answer_width :] > 0.5
         wrong = states[(machine.answer[states] != right).any(axis=1)]
         if len(wrong):
-            raise Refuted(f"a leaf that holds {right.astype(int).tolist()} is read as something else", wrong[:1])
+            raise Refuted(
+                f"a leaf that holds {right.astype(int).tolist()} is read as something else", [(wrong[:1], POP)]
+            )
 
 
 def check_blocks(machine, task, law):
@@ -175,8 +177,9 @@ class _Level:
         turned, above, asked = int(ways[0, 0]), {}, 0  # turned: PUSHes fill the right child first
         if turned > 1 or (ways != turned).any():
             row = 1 + int(np.argmax((ways != turned).any(axis=1)))
-            leaves = next(iter(made.values()))
-            raise Refuted(f"at height {height}, PUSHes onto unused leaves go different ways", leaves, row)
+            cases = [(next(iter(made.values())), row)]
+            raise Refuted(f"at height {height}, PUSHes onto unused leaves go different ways", cases)
+        astray, cases = "", []
         for first, second in itertools.product(states, states):
             if (label := _short(first + second)) not in self.law.labels:
                 continue
@@ -184,11 +187,16 @@ class _Level:
             demands = [(range(1, len(self.right)), self.law.push)] if label != HELD else []
             demands += [(range(1), self.law.pop)] if HELD in label else []
             for rows, demand in demands:
-                right = self.right[rows][:, list(made)] != demand(first, second) ^ turned
-                asked += right.size
-                if right.any():
-                    self.refute(f"at height {height}", right, rows, made, (first, second)[:: -1 if turned else 1])
-            above.setdefault(label, {}).update({state: made[state] for state in made if state not in above[label]})
+                wrong = self.right[rows][:, list(made)] != demand(first, second) ^ turned
+                asked += wrong.size
+                if wrong.any():
+                    name, children = "POP" if rows[0] == POP else "PUSH", (first, second)[:: -1 if turned else 1]
+                    astray = astray or f"at height {height}, a {name} goes astray over children {children}"
+                    leaves = list(made.values())
+                    cases += [(leaves[k], rows[np.argmax(wrong[:, k])]) for k in np.flatnonzero(wrong.any(axis=0))]
+            above[label] = made | above.get(label, {})
+        if cases:
+            raise Refuted(astray, cases)
         return above, asked
 
     def joined(self, first, second, turned):
@@ -200,32 +208,27 @@ class _Level:
                 made.setdefault(state, before + after)
         return made
 
-    @staticmethod
-    def refute(where, wrong, rows, made, children):
-        row, place = np.argwhere(wrong)[0]
-        name = "POP" if rows[row] == POP else "PUSH"
-        leaves = list(made.values())[place]
-        raise Refuted(f"{where}, a {name} goes astray over children {children}", leaves, rows[row])
 
-
-def streams_of(machine, law, room, refuted):
+def streams_of(machine, task, law, case):
     """Streams that lead to where a law does not hold, with the operation that goes astray, and then take all out.
 
     Args:
         machine: the `TreeMachine`.
+        task: `Stack` or `Queue`.
         law: `StackLaw` or `QueueLaw`.
-        room: of n leaves, how many things they hold.
-        refuted: a `Refuted` that names leaves.
+        case: one of `Refuted.cases`.
 
     Returns:
-        ``(streams, n)``: rows of operations in the tables, at once and after more PUSHes; and the leaves of the tree.
+        ``(streams, n)``: operations ``[m, b]``, at once and after more PUSHes; and the leaves of the tree.
     """
     unused, popped, _ = leaf_states(machine)
     put = {machine.empty: None} | dict.fromkeys(popped.tolist(), POP)
     for row in range(len(machine.operations) - 1, 0, -1):
         put |= dict.fromkeys(machine.written[row, np.union1d(unused, popped)].tolist(), row)
-    rows, n = law.stream([put[state] for state in refuted.leaves])
-    rows = [*rows, refuted.operation]
+    leaves, astray = case
+    rows, n = law.stream([put[state] for state in leaves])
+    rows = [*rows, astray]
     inside = sum(1 if row else -1 for row in rows)
-    more = [1 + k % (len(machine.operations) - 1) for k in range(room(n) - inside)]
-    return [rows + [POP] * inside, rows + more + [POP] * (inside + len(more))], n
+    more = [1 + k % (len(machine.operations) - 1) for k in range(task.room(n) - inside)]
+    streams = rows + [POP] * inside, rows + more + [POP] * (inside + len(more))
+    return [machine.operations[stream] for stream in streams], n

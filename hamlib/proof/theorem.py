@@ -10,7 +10,7 @@ import numpy as np
 from hamlib.models import RawHAM, weights_hash
 from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
 from hamlib.proof.examples import Counterexample, confirm
-from hamlib.proof.machine import check_digital, extract
+from hamlib.proof.machine import NotFinite, check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
@@ -113,12 +113,11 @@ def prove(machine, task, model=None):
 
 def _shown(machine, task, runner, refuted):
     """The `Counterexample` that shows where a law does not hold, or None."""
-    if refuted.leaves is None:
-        return None
-    streams, n = streams_of(machine, LAWS[task.name], task.room, refuted)
-    for stream in streams:
-        if example := confirm(runner, task, [machine.operations[stream]], str(refuted), shrink=n <= 16, leaves=n):
-            return example
+    for case in refuted.cases[:1]:
+        streams, n = streams_of(machine, task, LAWS[task.name], case)
+        for stream in streams:
+            if example := confirm(runner, task, [stream], str(refuted), shrink=n <= 16, leaves=n):
+                return example
 
 
 def examine(model, task, progress=None):
@@ -150,6 +149,29 @@ def examine(model, task, progress=None):
         raise Undecided(f"{reason}; no counterexample was found either") from reason
     found = prove(extract(model, operations=operations_of(task), progress=progress), task, model)
     return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=weights_hash(model))
+
+
+def flaws(model, task):
+    """Find where the law of a stack or of a queue does not hold in a digital memory, to train it on that.
+
+    Args:
+        model: a `RawHAM` whose memory is digital.
+        task: `Stack` or `Queue`.
+
+    Returns:
+        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine; or
+        None where there is no flaw: it is proved.
+    """
+    try:
+        machine = extract(model, operations=operations_of(task)).merged()
+    except NotFinite:
+        return []
+    law = LAWS[task.name]
+    try:
+        check_blocks(machine, task, law)
+    except Refuted as refuted:
+        return [stream for case in refuted.cases for stream in streams_of(machine, task, law, case)[0]]
+    return None
 
 
 def read_proof(path, model):

@@ -81,7 +81,7 @@ class Structure(Task):
             chance = tf.where(row % 4 >= 2, turn, chance)
         wishes = chance <= place
         if reuse:
-            mean = uniform(m.shape, tf.random.fold_in(seed, 6), 1, m + 1)
+            mean = uniform(m.shape, tf.random.fold_in(seed, 6), 0 * m + 1, m + 1)
             turns = uniform([lengths.shape[0], n], tf.random.fold_in(seed, 7), 0 * mean, mean) == 0
             wishes = tf.where(row % 2 == 1, tf.cumsum(tf.cast(turns, tf.int32), axis=1) % 2 == 1, wishes)
 

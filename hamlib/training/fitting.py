@@ -12,6 +12,7 @@ from keras import ops
 
 from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
+from hamlib.proof import LAWS, flaws
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
 from hamlib.training import workers
@@ -66,7 +67,7 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=(), examples=()):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
@@ -74,15 +75,25 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()
         n, batch_size, seed, lesson, kinds: as in `Task.examples`.
         first_step: the step of the first batch.
         samples: how often each input of a batch stands in it, one after the other.
+        examples: operations ``[m, b]`` that stand in a quarter of each batch, those of at most n; see `flaws`.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
+    if examples := [each for each in examples if len(each) <= n]:
+        padded = tf.constant(np.stack([np.pad(each, ((0, n - len(each)), (0, 0))) for each in examples]))
+        answers = task.targets(padded, tf.constant([len(each) for each in examples]))
 
     def draw(step):
-        examples = task.examples(n, batch_size, seed, step, *lesson, kinds=kinds)
-        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), examples)
+        inputs, targets = task.examples(n, batch_size, seed, step, *lesson, kinds=kinds)
+        if examples:
+            place = tf.range(batch_size)
+            which = (tf.cast(step, tf.int32) * batch_size + place) // 4 % len(examples)  # in turn
+            row = (place % 4 == 0)[:, None, None]
+            inputs |= {"queries": tf.where(row, tf.gather(padded, which), inputs["queries"])}
+            targets = tf.where(row, tf.gather(answers, which), targets)
+        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), (inputs, targets))
 
     return steps.map(draw).prefetch(16)
 
@@ -252,7 +263,8 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         kinds = [kind for kind in recipe.kinds if purpose == "train" or kind in ("placed", "reuse")]
         samples = recipe.loss["samples"] if purpose == "train" and recipe.reinforced else 1
         where = stream_seed(seed, purpose), first_step, recipe.lengths(n), *lesson
-        return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds))
+        examples = wrong if purpose == "train" else ()
+        return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds), examples=examples)
 
     watching = [
         OnlyNumbers(),
@@ -265,16 +277,20 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
+    lawful = task.name in LAWS and recipe.memory["join"] == "carry"  # then it can be proved, once rounded
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
+        wrong = flaws(answering, task) if lawful and float(answering.memory.digital) else []
+        if wrong is None:  # more training could only spoil it
+            break
         lesson, whole = stage.lesson(epoch), ("whole", *stage.whole())
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
                 batches("train", *lesson, first_step=int(model.optimizer.iterations.numpy())).batch(together, True),
-                epochs=epoch + 1 if stage.lessons else recipe.epochs,
+                epochs=epoch + 1 if stage.lessons or lawful else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps // together,
                 validation_data=batches("validation", *stage.whole()).batch(judged, True),
