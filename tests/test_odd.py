@@ -176,7 +176,7 @@ def test_streams_go_wrong_where_the_ledger_says():
     assert found == run_of("stack")["streams"]["16"]["fill and empty"] == [49] * odd.COUNT
     rows = dict(stream_rows(16))
     assert rows["stack"]["fill and empty"] == (50, 50, 50) and rows["stack"]["nearly empty"] == (1600,) * 3
-    assert set(rows) == set(TAKE)
+    assert set(rows) >= set(TAKE)
 
 
 def test_what_ships_is_measured_again(tmp_path, monkeypatch, capsys):
