@@ -242,14 +242,15 @@ for name in ("stack", "queue"):
 
 # %% [markdown]
 # The ledger has all three, of 16 and of 128 leaves, in four ways of use, 16 streams of 100 n operations each: which operation
-# is the first to be answered wrongly, the median (earliest–latest). 1600 and 12800 mean that none was.
+# is the first to be answered wrongly, the median (earliest–latest). 1600 and 12800 mean that none was. The row `stack-digital` is the
+# subject of the next section.
 
 # %%
 for n in (16, 128):
     print(table_text(stream_rows(n), head=f"first wrong, n = {n}") + "\n")
 
 # %% [markdown]
-# **What to notice.** With at most one thing inside nothing goes wrong. All else ends badly for the stack and the queue, soon after
+# **What to notice.** With at most one thing inside nothing goes wrong. All else ends badly for `stack` and `queue`, soon after
 # the leaves have been used up. The priority queue of 16 leaves is right to the end in most streams; one of 128 that is full goes
 # wrong as soon as it is emptied. `hamlib.proof` has the laws that a stack and a queue must keep to be right in *any* stream.
 # `python -m hamlib ledger all --odd` measures anew what ships.

@@ -94,7 +94,7 @@ def test_wrong_ones_are_counted_kind_by_kind():
 
 
 def test_one_broken_weight_is_found():
-    shipped = load_pretrained("sort-digital")
+    shipped = load_pretrained("raw-sort")
     kinds = ["all equal", "reversed"]
     assert wrong_odd(shipped.model, shipped.task, 32, kinds) == {kind: [0, 250] for kind in kinds}
     kernel = shipped.model.memory.embed.first.kernel
@@ -176,7 +176,7 @@ def test_streams_go_wrong_where_the_ledger_says():
     assert found == run_of("stack")["streams"]["16"]["fill and empty"] == [49] * odd.COUNT
     rows = dict(stream_rows(16))
     assert rows["stack"]["fill and empty"] == (50, 50, 50) and rows["stack"]["nearly empty"] == (1600,) * 3
-    assert set(rows) == set(TAKE)
+    assert set(rows) >= set(TAKE)
 
 
 def test_what_ships_is_measured_again(tmp_path, monkeypatch, capsys):
