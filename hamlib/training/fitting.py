@@ -277,7 +277,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
-    lawful = task.name in LAWS and recipe.memory["join"] == "carry"  # then it can be proved, once rounded
+    lawful = task.name in LAWS and (recipe.memory or {}).get("join") == "carry"  # then it can be proved, once rounded
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
