@@ -9,7 +9,7 @@ train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
 	$(BIN)/python -m hamlib train $(ARGS)
 
-# A process never gives back what TensorFlow has compiled in it: 60 to 90 MB for a training step. So what compiles most
+# A process never gives back all that TensorFlow has compiled in it. So what compiles most
 # runs in calls of its own, in fresh processes; and so do the chapters, handed out one at a time.
 LEARNING := $(patsubst %,tests/test_%.py,cli training)
 REINFORCING := $(patsubst %,tests/test_%.py,distribute policy_gradient recipes register)

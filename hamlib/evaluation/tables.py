@@ -90,7 +90,8 @@ def draw_tasks(rows, title=""):
     """
     columns = list({key: None for _, figures in rows for key in figures})
     wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
-    size = (2.6 + 1.1 * len(columns), 0.8 + 0.42 * max(3, len(rows)))
+    longest = max(len(label) for label, _ in rows)  # the labels stand beside the map and must not squeeze it
+    size = (1.2 + 0.08 * longest + 1.1 * len(columns), 0.8 + 0.42 * max(3, len(rows)))
     figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
     norm = mpl.colors.SymLogNorm(linthresh=0.05, linscale=0.3, vmin=0, vmax=100)
     image = axes.imshow(wrong, cmap="cividis_r", norm=norm, aspect="auto")
