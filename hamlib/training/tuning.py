@@ -136,6 +136,7 @@ def tune(recipe, folder, trials, seed=0, callbacks=(), storage=None):
 def _open(storage):
     """Return the path of a journal, None for a database, and Optuna's storage for it."""
     import optuna
+    import sqlalchemy
 
     if "://" not in str(storage):
         journal = Path(storage)
@@ -145,10 +146,13 @@ def _open(storage):
     try:
         with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
             beat = dict(heartbeat_interval=HEARTBEAT, grace_period=3 * HEARTBEAT)
-            return None, optuna.storages.RDBStorage(str(storage), **beat)
+            database = optuna.storages.RDBStorage(str(storage), **beat)
     except Exception as error:  # of SQLAlchemy, of Optuna, and of each database's driver
         told = re.sub("//[^/]*@", "//", str(storage))  # without a password
         reason = type(error.__cause__ or error).__name__
         raise ValueError(
             f"storage: {told} cannot be reached ({reason}); expected a file, or a database's URL"
         ) from error
+    if database.engine.dialect.name == "sqlite":  # it locks no rows: two workers would take the same trial
+        sqlalchemy.event.listen(database.engine, "begin", lambda session: session.exec_driver_sql("BEGIN IMMEDIATE"))
+    return None, database
