@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from hamlib import pretrained, recipes, training
 from hamlib.__main__ import main
 from hamlib.evaluation import ledger, plan
 from hamlib.models import save_weights
-from hamlib.training import workers
+from hamlib.training import tuning, workers
 
 TINY = recipes.Recipe(task="smallest", memory="2016", epochs=2, steps=4, validation_steps=2)
 
@@ -168,6 +169,13 @@ def test_four_share_a_search_and_one_is_killed(tmp_path, storage):
     done = [line for line in lines if line[2] == "done"]
     assert sorted(line[0] for line in done) == [f"trial{k}" for k in range(7)]  # each once
     assert len({line[1] for line in done}) == 7 and results == {f"{sorted(float(line[1]) for line in done)}\n"}
+
+
+def test_sqlite_is_locked_while_a_trial_is_chosen(tmp_path):
+    """It has no lock for a row: between reading that a trial waits and taking it, no other worker may read."""
+    _, storage = tuning._open(f"sqlite:///{tmp_path}/x.db")
+    with storage.engine.begin(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite3.connect(tmp_path / "x.db", timeout=0).execute("BEGIN IMMEDIATE")
 
 
 @pytest.mark.parametrize("storage", ["postgresql://me:secret@127.0.0.1:1/x", "sqlite:////nowhere/at/all.db", "no://x"])
