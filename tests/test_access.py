@@ -110,7 +110,7 @@ def test_answers_of_many_sizes_take_no_more_memory():
     for _ in range(60):
         sorter.answer(draw.integers(0, 2, (int(draw.integers(1, 40)), int(draw.integers(1, 200)), 10)))
     assert process.memory_info().rss - before < 150e6
-    assert sorter.model._advance_hard.experimental_get_tracing_count() == 2  # a single input, and sixteen
+    assert sorter.model._compiled.advance_hard.experimental_get_tracing_count() == 2  # a single input, and sixteen
 
 
 def test_a_live_structure_goes_on_for_ever():

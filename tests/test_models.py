@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from test_memory import memory_of
 from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, RawHAM
 from hamlib.recipes import RECIPES
-from hamlib.tasks import get_task
+from hamlib.tasks import TASKS, Task, get_task
 from hamlib.training import build
 
 
@@ -304,6 +305,23 @@ def test_config_round_trip():
     assert [w.shape for w in again.weights] == [w.shape for w in model.weights]
 
 
+EXPORTED = """
+import sys, numpy as np, tensorflow as tf
+for folder in sys.argv[1:]:
+    given = dict(np.load(f"{folder}.npz"))
+    wanted, saved = given.pop("wanted"), tf.saved_model.load(folder)
+    for rows in (slice(None), slice(1)):
+        got = saved.serve({name: tf.constant(value[rows]) for name, value in given.items()})
+        np.testing.assert_allclose(got, wanted[rows], rtol=1e-4, atol=1e-5, err_msg=folder)
+assert "hamlib" not in sys.modules
+"""
+
+
+def run_exported(*folders):
+    found = subprocess.run([sys.executable, "-c", EXPORTED, *map(str, folders)], capture_output=True, text=True)
+    assert not found.returncode, found.stderr[-2000:]
+
+
 def test_export_to_saved_model(tmp_path):
     """Another process, without hamlib, runs the exported model for any batch size."""
     model, inputs = RawHAM(memory_of()), data()
@@ -312,14 +330,42 @@ def test_export_to_saved_model(tmp_path):
         "lengths": keras.InputSpec(shape=(None,), dtype="int32"),
     }
     model.export(tmp_path / "saved", input_signature=[signature], verbose=False)
-    np.savez(tmp_path / "inputs.npz", **inputs)
-    code = (
-        "import sys, numpy as np, tensorflow as tf; saved = tf.saved_model.load('saved');"
-        "inputs = {k: tf.constant(v) for k, v in np.load('inputs.npz').items()};"
-        "np.save('answers.npy', saved.serve(inputs)); assert 'hamlib' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
-    np.testing.assert_allclose(np.load(tmp_path / "answers.npy"), model(inputs), rtol=1e-5, atol=1e-6)
+    np.savez(tmp_path / "saved.npz", wanted=model(inputs), **inputs)
+    run_exported(tmp_path / "saved")
+
+
+class Asked(Task):
+    """The first symbol; something is asked, by which an untrained memory finds another one."""
+
+    name, columns, answer_columns, query_columns, writes = "asked", {"a": 3}, {"a": 3}, {"q": 2}, False
+
+    def answer_length(self, m):
+        return 1
+
+    def queries(self, symbols, lengths, seed):
+        return symbols[:, :1, :2]
+
+    def targets(self, symbols, lengths, queries):
+        return symbols[:, :1]
+
+
+@pytest.mark.parametrize("attention", ["soft", "hard"])
+def test_export_without_a_signature(tmp_path, attention, monkeypatch):
+    """All kinds of models, with queries and without; after it has answered as before."""
+    monkeypatch.setitem(TASKS, "asked", Asked())
+    recipes = {name: RECIPES[name] for name in ("smallest-digital", "add", "stack", "sort-lstm", "sort-lstm+a")}
+    recipes["asked"] = dataclasses.replace(RECIPES["smallest-digital"], task="asked", memory="book-ask")
+    for name, recipe in recipes.items():
+        model = build(recipe)
+        inputs, _ = get_task(recipe.task).examples(8, 3, 0, 0)
+        wanted = np.asarray(model.respond(inputs, attention) if name == "asked" else model(inputs, attention=attention))
+        model.export(tmp_path / name, verbose=False, n=8, attention=attention)
+        np.savez(tmp_path / f"{name}.npz", wanted=wanted, **inputs)
+        if name == "asked":
+            assert {"symbols", "lengths", "queries"} == set(inputs)
+            other = inputs | {"queries": 1 - inputs["queries"]}
+            assert attention == "hard" or not np.allclose(model(other), wanted, atol=1e-3)  # so the query counts
+    run_exported(*(tmp_path / name for name in recipes))
 
 
 def test_bad_input():

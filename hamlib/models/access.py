@@ -140,14 +140,14 @@ def hard_access(model, store, query, controller, number, symbols, thresholds=0.5
     return (store.update(path, made.values) if model.memory.writable else store), path, made
 
 
-def repeat(step, state, count, most=0, kept=()):
+def repeat(step, state, count, most=None, kept=()):
     """Apply ``step(k, state) -> (state, values)`` for k = 0, 1, ... ``count`` - 1, in one loop.
 
     Args:
         step: a function; its values are one tensor for each of ``kept``.
         state: a nest of tensors.
         count: how often, a tensor or an int.
-        most: what ``count`` cannot exceed; 0 where no values are kept and there is no limit.
+        most: what ``count`` cannot exceed, a tensor or an int; None where no values are kept and there is no limit.
         kept: the ``(dtype, shape)`` of each value.
 
     Returns:
@@ -161,6 +161,6 @@ def repeat(step, state, count, most=0, kept=()):
 
     start = tf.constant(0), state, arrays
     _, state, arrays = tf.while_loop(
-        lambda k, *_: k < count, body, start, maximum_iterations=most or None, parallel_iterations=1
+        lambda k, *_: k < count, body, start, maximum_iterations=most, parallel_iterations=1
     )
     return state, [array.stack() for array in arrays]

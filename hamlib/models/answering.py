@@ -2,10 +2,10 @@
 
 import contextlib
 import math
+import types
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import psutil
 import tensorflow as tf
 
@@ -62,8 +62,10 @@ class Answering:
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self._advance_hard = tf.function(self.advance, jit_compile=True, autograph=False)
-        self._graphs = {}  # for each n, so not more than there are powers of two
+        # In a plain object, so that it is no part of what is saved. Graphs are for each n, so not more than there are
+        # powers of two.
+        advance = tf.function(self.advance, jit_compile=True, autograph=False)
+        self._compiled = types.SimpleNamespace(advance_hard=advance, graphs={})
 
     def respond(self, inputs, attention="hard"):
         """Answer as a call does, without a gradient: slice by slice, compiled; inside a graph, as a part of it.
@@ -117,12 +119,12 @@ class Answering:
         queries, state = self.asked(inputs), self._start(inputs, n)
         symbols, levels, room = inputs["symbols"], None, n
         if attention == "hard":
-            advance, levels = self._advance_hard, tf.constant(n.bit_length() - 1)
+            advance, levels = self._compiled.advance_hard, tf.constant(n.bit_length() - 1)
             room = max(n, SMALL) if size in BATCHES else n  # of a shape that nothing shares, no more than needed
             symbols, state = _fill(symbols, room, axis=1), state._replace(nodes=_fill(state.nodes, 2 * room, axis=1))
         else:
             function = tf.function(self.advance, autograph=False, reduce_retracing=True)
-            advance = self._graphs.setdefault(n, function)
+            advance = self._compiled.graphs.setdefault(n, function)
         steps = queries.shape[1]
         for first in range(0, steps, chunk):
             count = min(chunk, steps - first)
@@ -140,10 +142,11 @@ class Answering:
         """`start`, as one graph for all batches of inputs of a kind."""
         inputs = {name: value for name, value in inputs.items() if name not in ("queries", "places")}
         kind = n, *inputs
-        if kind not in self._graphs:
+        graphs = self._compiled.graphs
+        if kind not in graphs:
             specs = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in inputs.items()}
-            self._graphs[kind] = tf.function(lambda inputs: self.start(inputs), [specs], autograph=False)
-        return self._graphs[kind](inputs)
+            graphs[kind] = tf.function(lambda inputs: self.start(inputs), [specs], autograph=False)
+        return graphs[kind](inputs)
 
     def advance(self, symbols, queries, state, count, attention, watched=False, placed=False, levels=None):
         """Make ``count`` output symbols in one loop: the one loop behind all that answers.
@@ -187,35 +190,6 @@ class Answering:
         """
         for visit in self.visits(inputs, attention, chunk=1, watched=True):
             yield visit.state.nodes, tf.unstack(visit.where[:, 0], axis=1), visit.answers[:, 0]
-
-    def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, n=32, attention="hard"):
-        """Write a SavedModel that answers batches of any size, and runs without hamlib.
-
-        Args:
-            filepath, format, verbose, input_signature: as in ``keras.Model.export``. Where a signature is given, it is
-                the soft call that is written, and n and ``attention`` have no effect.
-            n: leaves of the tree.
-            attention: ``"soft"`` or ``"hard"``.
-        """
-        if input_signature is not None or format != "tf_saved_model":
-            return super().export(filepath, format=format, verbose=verbose, input_signature=input_signature)
-        check_attention(attention)
-        archive = keras.export.ExportArchive()
-        archive.track(self)
-        signature = {
-            name: tf.TensorSpec(*spec, name=name) for name, spec in self.signature(check_power_of_two(n)).items()
-        }
-        archive.add_endpoint("serve", lambda inputs: self(inputs, attention=attention), [signature])
-        archive.write_out(filepath, verbose=verbose is None or verbose)
-
-    def signature(self, n):
-        """Return the ``(shape, dtype)`` of each input of a call, None for what may vary."""
-        operations = 0 if self.reads_operations else self.memory.symbol_width
-        signature = {"symbols": ((None, n, operations), "float32"), "lengths": ((None,), "int32")}
-        if self.memory.writable:
-            width = self.memory.query_width if self.reads_operations else 0
-            signature["queries"] = ((None, None, width), "float32")
-        return signature
 
 
 def _slice_size(batch, n):

@@ -5,11 +5,12 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import FLOAT32, check_attention
+from hamlib.models.exporting import Exporting
 from hamlib.models.loop import ManySteps, recurrent
 
 
 @keras.saving.register_keras_serializable("hamlib")
-class EncoderDecoder(ManySteps, keras.Model):
+class EncoderDecoder(Exporting, ManySteps, keras.Model):
     """The models without a tree of Table 1: an encoder-decoder LSTM, or an LSTM with additive attention.
 
     * LSTM (Sutskever et al. 2014): one LSTM reads the symbols; its last state is the first of another, which answers.
@@ -57,6 +58,10 @@ class EncoderDecoder(ManySteps, keras.Model):
 
     def get_config(self):
         return super().get_config() | self.config
+
+    def signature(self, n):
+        widths = dict(symbols=(n, self.config["symbol_width"]), lengths=(), queries=(None, 0))
+        return {name: ((None, *shape), "int32" if name == "lengths" else "float32") for name, shape in widths.items()}
 
     def respond(self, inputs, attention="soft"):
         """Answer as a call does, compiled."""

@@ -13,6 +13,7 @@ from keras import ops
 from hamlib.memory import FLOAT32, MLP, TreeMemory, check_attention, read_leaves
 from hamlib.models.access import Nodes, hard_access, repeat
 from hamlib.models.answering import Answering
+from hamlib.models.exporting import Exporting
 from hamlib.models.loop import ManySteps, recurrent
 
 OUTPUTS = ("symbols", "mlp")
@@ -26,7 +27,7 @@ class State(NamedTuple):
     leaves: tuple = ()  # with decoys: [batch, n, d], what is read and written, while `nodes` are searched
 
 
-class _TreeModel(Answering, ManySteps, keras.Model):
+class _TreeModel(Answering, Exporting, ManySteps, keras.Model):
     """What `RawHAM` and `HAM` share: a memory, and T output symbols one after the other.
 
     A subclass says what is asked of the memory and what is made of what it reads: `make_query` and `controller_step`.
@@ -34,6 +35,7 @@ class _TreeModel(Answering, ManySteps, keras.Model):
 
     accesses = 1
     reads_operations = False
+    queried = False
     reads_symbols = False  # whether an access reads the input symbol at a leaf, not the leaf's value
 
     def __init__(self, memory, **kwargs):
@@ -72,6 +74,13 @@ class _TreeModel(Answering, ManySteps, keras.Model):
         """All that a step reads: a compiled loop that goes back through it needs them as arguments."""
         digital = self.memory.digital
         return self.trainable_variables + ([] if digital is None else [digital])
+
+    def signature(self, n):
+        symbols = 0 if self.reads_operations else self.memory.symbol_width
+        signature = {"symbols": ((None, n, symbols), "float32"), "lengths": ((None,), "int32")}
+        if self.queried or self.memory.writable:
+            signature["queries"] = ((None, None, self.memory.query_width if self.queried else 0), "float32")
+        return signature
 
     def asked(self, inputs):
         """Return ``queries[batch, T, k]`` of a call, with the places as a last column where there are some."""
@@ -196,6 +205,7 @@ class RawHAM(_TreeModel):
         output: ``"symbols"``, the answer is the attended input symbol, Σ_e p(e)·x_e, as in the 2016
             code; or ``"mlp"``, the answer is an MLP of h_a that ends in a sigmoid, as in Sec. 4.3.
         output_hidden: ReLU units in the output MLP; 0 for one layer.
+        queried: whether an exported model is asked something in each access; None: where ``output`` is ``"mlp"``.
 
     Raises:
         ValueError: ``output`` is not known.
@@ -214,11 +224,12 @@ class RawHAM(_TreeModel):
         ``[batch, T, b]``, the probability that each output bit is 1.
     """
 
-    def __init__(self, memory, output="symbols", output_hidden=0, **kwargs):
+    def __init__(self, memory, output="symbols", output_hidden=0, queried=None, **kwargs):
         super().__init__(memory, **kwargs)
         if output not in OUTPUTS:
             raise ValueError(f"output: unknown {output!r}; known: {', '.join(OUTPUTS)}")
         self.output_kind, self.output_hidden = output, output_hidden
+        self.queried = output == "mlp" if queried is None else queried
         self.output_mlp = None
         if output == "mlp":
             self.output_mlp = MLP(
@@ -227,7 +238,9 @@ class RawHAM(_TreeModel):
         self.built = True
 
     def get_config(self):
-        return super().get_config() | dict(output=self.output_kind, output_hidden=self.output_hidden)
+        return super().get_config() | dict(
+            output=self.output_kind, output_hidden=self.output_hidden, queried=self.queried
+        )
 
     def widen(self, query):
         got, most = query.shape[1], self.memory.query_width
