@@ -35,7 +35,7 @@ class _TreeModel(Answering, Exporting, ManySteps, keras.Model):
 
     accesses = 1
     reads_operations = False
-    queried = False
+    query_bits = 0
     reads_symbols = False  # whether an access reads the input symbol at a leaf, not the leaf's value
 
     def __init__(self, memory, **kwargs):
@@ -78,8 +78,8 @@ class _TreeModel(Answering, Exporting, ManySteps, keras.Model):
     def signature(self, n):
         symbols = 0 if self.reads_operations else self.memory.symbol_width
         signature = {"symbols": ((None, n, symbols), "float32"), "lengths": ((None,), "int32")}
-        if self.queried or self.memory.writable:
-            signature["queries"] = ((None, None, self.memory.query_width if self.queried else 0), "float32")
+        if self.query_bits or self.memory.writable:
+            signature["queries"] = ((None, None, self.query_bits), "float32")
         return signature
 
     def asked(self, inputs):
@@ -205,7 +205,7 @@ class RawHAM(_TreeModel):
         output: ``"symbols"``, the answer is the attended input symbol, Σ_e p(e)·x_e, as in the 2016
             code; or ``"mlp"``, the answer is an MLP of h_a that ends in a sigmoid, as in Sec. 4.3.
         output_hidden: ReLU units in the output MLP; 0 for one layer.
-        queried: whether an exported model is asked something in each access; None: where ``output`` is ``"mlp"``.
+        query_bits: k, as many as an exported model takes; None: l where ``output`` is ``"mlp"``, otherwise 0.
 
     Raises:
         ValueError: ``output`` is not known.
@@ -224,12 +224,12 @@ class RawHAM(_TreeModel):
         ``[batch, T, b]``, the probability that each output bit is 1.
     """
 
-    def __init__(self, memory, output="symbols", output_hidden=0, queried=None, **kwargs):
+    def __init__(self, memory, output="symbols", output_hidden=0, query_bits=None, **kwargs):
         super().__init__(memory, **kwargs)
         if output not in OUTPUTS:
             raise ValueError(f"output: unknown {output!r}; known: {', '.join(OUTPUTS)}")
         self.output_kind, self.output_hidden = output, output_hidden
-        self.queried = output == "mlp" if queried is None else queried
+        self.query_bits = self.memory.query_width * (output == "mlp") if query_bits is None else query_bits
         self.output_mlp = None
         if output == "mlp":
             self.output_mlp = MLP(
@@ -239,7 +239,7 @@ class RawHAM(_TreeModel):
 
     def get_config(self):
         return super().get_config() | dict(
-            output=self.output_kind, output_hidden=self.output_hidden, queried=self.queried
+            output=self.output_kind, output_hidden=self.output_hidden, query_bits=self.query_bits
         )
 
     def widen(self, query):

@@ -29,10 +29,9 @@ def build(recipe):
         widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
         return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
     arguments = recipe.memory | ({} if task.writes else {"write": None})
-    if recipe.model == "raw":
-        asked = {"query_width": task.query_width} if task.query_width else {}
-        return RawHAM(TreeMemory(task.symbol_width, **arguments | asked), queried=bool(asked))
     memory = TreeMemory(task.symbol_width, **arguments)
+    if recipe.model == "raw":
+        return RawHAM(memory, query_bits=task.query_width)
     return HAM(memory, task.answer_width, recipe.accesses, numbered=recipe.model == "ham+n")
 
 
