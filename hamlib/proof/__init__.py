@@ -3,10 +3,11 @@
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.machine import NotFinite, TreeMachine, extract
 from hamlib.proof.speed import places
-from hamlib.proof.theorem import LAWS, Proof, TableRunner, Undecided, examine, flaws, prove, read_proof
+from hamlib.proof.theorem import LAWS, PROVABLE, Proof, TableRunner, Undecided, examine, flaws, prove, read_proof
 
 __all__ = [
     "LAWS",
+    "PROVABLE",
     "Counterexample",
     "NotFinite",
     "Proof",

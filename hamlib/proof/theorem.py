@@ -16,6 +16,7 @@ from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
 
 SELECTING, LAWS = ("smallest", "sort"), {"stack": StackLaw, "queue": QueueLaw}
+PROVABLE = (*SELECTING, *LAWS)
 
 
 class Undecided(ValueError):
@@ -58,8 +59,8 @@ class Proof:
 
 def check_task(task):
     """Raise an `Undecided` unless there is a specification that ``task`` can be proved by."""
-    if task.name not in (*SELECTING, *LAWS):
-        known = ", ".join((*SELECTING, *LAWS))
+    if task.name not in PROVABLE:
+        known = ", ".join(PROVABLE)
         raise Undecided(f"task: {task.name} has no specification for a proof; those that have one: {known}")
 
 
@@ -152,20 +153,22 @@ def examine(model, task, progress=None):
 
 
 def flaws(model, task):
-    """Find where the law of a stack or of a queue does not hold in a digital memory, to train it on that.
+    """Find where the law of a stack or of a queue does not hold in a memory, to train it on that.
 
     Args:
-        model: a `RawHAM` whose memory is digital.
-        task: `Stack` or `Queue`.
+        model: a `RawHAM` whose JOIN carries.
+        task: one of `PROVABLE`.
 
     Returns:
-        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine; or
-        None where there is no flaw: it is proved.
+        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine, or where
+        a task has no such law; or None where there is no flaw: it is proved.
     """
     try:
         machine = extract(model, operations=operations_of(task)).merged()
     except NotFinite:
         return []
+    if task.name in SELECTING:
+        return None if isinstance(prove(machine, task), Proof) else []
     law = LAWS[task.name]
     try:
         check_blocks(machine, task, law)
