@@ -338,7 +338,7 @@ SOFT_STACK = dataclasses.replace(STACK, loss="binary_crossentropy")
 def milliseconds(recipe, n, steps=5):
     model = build(recipe)
     model = PolicyGradient(model) if recipe.reinforced else model
-    compile_model(model, recipe, jit_compile=False)  # XLA would compile for longer than it saves in a few steps
+    compile_model(model, recipe)
     batch = get_task("stack").examples(16, recipe.batch_size, 0, 0, leaves=n)
     model.train_on_batch(*batch)
     started = time.perf_counter()
