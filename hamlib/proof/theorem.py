@@ -10,7 +10,7 @@ import numpy as np
 from hamlib.models import RawHAM, weights_hash
 from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
 from hamlib.proof.examples import Counterexample, confirm
-from hamlib.proof.machine import NotFinite, check_digital, extract
+from hamlib.proof.extraction import NotFinite, check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
@@ -49,7 +49,9 @@ class Proof:
     sha256: str = ""
 
     def __str__(self):
-        near = ", ".join(f"{name} {value:.3g}" for name, value in self.margins.items())
+        margins = self.margins
+        parts = [name for name in ("search", "join", "answer") if name in margins]
+        near = ", ".join(f"{name} {margins[name]:.3g} (ε {margins[f'{name}_epsilon']:.2g})" for name in parts)
         return (
             f"{self.task}: proved for every input of every length. {self.decisions:,} decisions over all pairs of "
             f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong;"
