@@ -375,14 +375,17 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
 
     def flaws(model, task):
         asked.append(float(model.memory.digital))
-        return [[wrong], []][len(asked) - 1] if len(asked) < 3 else None
+        return [([wrong], 8), ([], 1)][len(asked) - 1] if len(asked) < 3 else None
 
     monkeypatch.setattr(fitting, "flaws", flaws)
-    given = []
-    batches = fitting.stream
-    monkeypatch.setattr(
-        fitting, "stream", lambda *args, examples=(), **more: given.append(examples) or batches(*args, **more)
-    )
+    given, sizes = [], []
+
+    def batches(task, n, *args, examples=(), **more):
+        given.append(examples)
+        sizes.append((n, args[-3]))
+        return stream(task, n, *args, **more)
+
+    monkeypatch.setattr(fitting, "stream", batches)
     recipe = dataclasses.replace(
         RECIPES["stack"],
         memory=dict(node_width=6, query_width=6, join="carry", write="replace-saturating", marks=2),
@@ -395,13 +398,15 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
     _, checkpoints = train(recipe, tmp_path, verbose=0)
     assert asked == 4 * [1] and int(checkpoints.epoch) == 7  # at last the best weights are asked
     assert [examples for examples in given[::2] if examples] == [[wrong]]  # validation has none
+    assert {sizes[k] for k, examples in enumerate(given) if examples} == {(4, 8)}  # operations, leaves
+    assert set(sizes[1::2]) == {(4, 2)}
     train(recipe, tmp_path, verbose=0)
     assert asked == 6 * [1] and len(read_log(tmp_path)["epoch"]) == 7
 
 
 def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, memory="digital", epochs=2, steps=2, validation_steps=1)
-    verdicts = iter([[], None, None, None])
+    verdicts = iter([([], 1), None, None, None])
     monkeypatch.setattr(fitting, "flaws", lambda *_: next(verdicts))
     model, run = train(recipe, tmp_path / "run", 7, verbose=0)
     alone, other = train(recipe, tmp_path / "alone", 1007, verbose=0)  # attempt 2 is the run of a seed of its own
@@ -412,7 +417,7 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     assert all(map(np.array_equal, again.get_weights(), alone.get_weights()))
     assert float(same.seconds) == float(run.seconds) > float(other.seconds)  # those of all attempts
     monkeypatch.setattr(fitting, "ATTEMPTS", 2)
-    monkeypatch.setattr(fitting, "flaws", lambda *_: [])
+    monkeypatch.setattr(fitting, "flaws", lambda *_: ([], 1))
     train(recipe, tmp_path / "run", 7, verbose=0)
     assert len(failed_attempts(tmp_path / "run")) == 1  # no more of them
 
@@ -438,8 +443,7 @@ def test_flaws_stand_in_a_quarter_of_a_batch_with_their_answers():
     task = get_task("stack")
     two = [np.stack([task.push(k), task.push(k + 1), task.pop(), task.pop()]) for k in (3, 5)]
     plain, _ = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",))))
-    long = np.stack([task.push(0), task.pop()] * 5)  # does not fit
-    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=[*two, long]))
+    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=two))
     for inputs, targets in (next(batches), next(batches)):
         asked, answers = np.asarray(inputs["queries"])[::8], np.asarray(targets)[::8]
         assert {each[:4].tobytes() for each in asked} == {each.tobytes() for each in two}

@@ -162,20 +162,22 @@ def flaws(model, task):
         task: one of `PROVABLE`.
 
     Returns:
-        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine, or where
-        a task has no such law; or None where there is no flaw: it is proved.
+        ``(streams, n)``: operations ``[m, b]`` that lead there, and the leaves of the smallest trees where they do: in
+        a larger one they may do no harm. No streams without a machine, or where a task has no such law. Or None where
+        there is no flaw: it is proved.
     """
     try:
         machine = extract(model, operations=operations_of(task)).merged()
     except NotFinite:
-        return []
+        return [], 1
     if task.name in SELECTING:
-        return None if isinstance(prove(machine, task), Proof) else []
+        return None if isinstance(prove(machine, task), Proof) else ([], 1)
     law = LAWS[task.name]
     try:
         check_blocks(machine, task, law)
     except Refuted as refuted:
-        return [stream for case in refuted.cases for stream in streams_of(machine, task, law, case)[0]]
+        streams, leaves = zip(*(streams_of(machine, task, law, case) for case in refuted.cases), strict=True)
+        return list(itertools.chain(*streams)), max(leaves)
     return None
 
 

@@ -89,13 +89,13 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()
         n, batch_size, seed, lesson, kinds: as in `Task.examples`.
         first_step: the step of the first batch.
         samples: how often each input of a batch stands in it, one after the other.
-        examples: operations ``[m, b]`` that stand in a quarter of each batch, those of at most n; see `flaws`.
+        examples: operations ``[m, b]``, m at most n, that stand in a quarter of each batch; see `flaws`.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    if examples := [each for each in examples if len(each) <= n]:
+    if examples:
         padded = tf.constant(np.stack([np.pad(each, ((0, n - len(each)), (0, 0))) for each in examples]))
         answers = task.targets(padded, tf.constant([len(each) for each in examples]))
 
@@ -219,10 +219,13 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
         rounded = lawful and float(answering.memory.digital)
-        wrong = flaws(answering, task) if rounded else []
-        if wrong is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
+        found = flaws(answering, task) if rounded else ([], 1)
+        if found is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
             break
-        lesson, whole = stage.lesson(epoch), ("whole", *stage.whole())
+        lesson, whole, (wrong, leaves) = stage.lesson(epoch), ("whole", *stage.whole()), found
+        if wrong:  # in trees of so many leaves that what is wrong does harm
+            longest = max(lesson[0], *map(len, wrong))
+            lesson = 1 << (longest - 1).bit_length(), max(2, leaves), None, False
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
