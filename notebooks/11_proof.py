@@ -151,7 +151,7 @@ print(examine(shipped.model, shipped.task))
 # %% [markdown]
 # **What to notice.** Millions of decisions, none wrong; and this covers inputs of any length. A proof about numbers in a computer
 # must mind rounding: another machine may add in another order. So the distance of each sum from its threshold is measured.
-# Where it is less than ε (`epsilon` above; far more than rounding can do), **both** outcomes are followed and must be right. On
+# Where it is less than ε (in brackets above; far more than rounding can do), **both** outcomes are followed and must be right. On
 # the command line: `python -m hamlib prove smallest-digital`.
 
 # %% [markdown]

@@ -85,7 +85,8 @@ for task, entry in read_ledger()["tasks"].items():
     for row in entry["measured"]:
         print(f"{task}: {row['label']}\n  {row['command']}\n  {row['measure']}")
         for run in row["seeds"]:
-            print(f"  seed {run['seed']}: {run['steps']:,} steps, {run['minutes']} minutes, "
+            tried = f" in {run['attempts']} attempts" if run.get("attempts", 1) > 1 else ""
+            print(f"  seed {run['seed']}: {run['steps']:,} steps, {run['minutes']} minutes{tried}, "
                   f"best {run['best_validation_error']:.3%}, weights {run['sha256'][:12]}")
 
 # %% [markdown]

@@ -3,6 +3,7 @@ import json
 import shutil
 
 import numpy as np
+import psutil
 import pytest
 
 from hamlib import pretrained
@@ -139,3 +140,22 @@ def test_shipping(tmp_path, monkeypatch):
     pretrained.ship("plain", tmp_path / "run.weights.h5", {"recipe": dataclasses.asdict(recipe), "seed": 7})
     assert names() == ["plain"] and load_pretrained("plain").card["seed"] == 7
     assert json.loads((tmp_path / "plain.json").read_text())["recipe"]["memory"] == spell_out("2016")
+
+
+def test_many_calls_of_mixed_sizes_take_little_memory():
+    """What is compiled belongs to the model, and its shapes are few."""
+    shipped, draw = load_pretrained("sort"), np.random.default_rng(0)
+    process = psutil.Process()
+
+    def answer():
+        shipped.answer(draw.integers(0, 2, (*draw.integers(1, 40, 2), 10)))
+
+    def measure():
+        wrong_rate(shipped.model, shipped.task, 2 ** int(draw.integers(2, 5)), int(draw.integers(1, 200)))
+
+    for call, times in ((answer, 200), (measure, 50)):
+        call()  # TensorFlow takes its own part
+        before = process.memory_info().rss
+        for _ in range(times):
+            call()
+        assert process.memory_info().rss - before < 150e6

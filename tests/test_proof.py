@@ -29,6 +29,8 @@ from hamlib.proof import (
     read_proof,
 )
 from hamlib.proof.examples import answers_of
+from hamlib.proof.machine import EITHER
+from hamlib.proof.theorem import operations_of
 from hamlib.tasks import get_task
 
 SYMBOLS = np.array(list(itertools.product((0, 1), repeat=10)), "float32")
@@ -303,6 +305,28 @@ def test_the_shipped_proof_holds_again(tmp_path, name):
         read_proof(tmp_path / "proof.json", shipped.model)
     with pytest.raises(FileNotFoundError, match="proof: there is no file"):
         read_proof(tmp_path / "no.json", shipped.model)
+
+
+@pytest.mark.parametrize("part", ["search", "answer"])
+def test_what_is_too_near_to_a_threshold_is_either(part):
+    """A bias that puts the nearest decision, or the nearest bit, on its threshold: another device may see it so."""
+    shipped = load_pretrained("stack-digital")
+    model, operations = shipped.model, operations_of(shipped.task)
+    bias = {"search": model.memory.search.last, "answer": model.output_mlp.first}[part].bias
+    first, near = np.array(bias), 0.5 + extract(model, operations=operations).margins[part]
+    tables = []
+    for sign in (-1, 0, 1):
+        bias.assign(first + sign * np.log(near / (1 - near)))
+        machine = extract(model, operations=operations)
+        doubtful = ((machine.right if part == "search" else machine.answer) == EITHER).any()
+        assert doubtful == (machine.margins[part] < machine.margins[f"{part}_epsilon"])
+        tables += [machine] if doubtful else []
+    (machine,) = tables
+    if part == "answer":  # that bit is read where nothing is held: then it may be anything
+        assert isinstance(prove(machine, shipped.task), Proof)
+        machine.answer[machine.written[1, machine.empty], 0] = EITHER
+    with pytest.raises(Undecided):
+        prove(machine, shipped.task, model)
 
 
 def test_the_tables_that_ship_sort_as_their_network_does():

@@ -19,6 +19,7 @@ from hamlib.tasks import get_task
 from hamlib.training import (
     build,
     compile_model,
+    failed_attempts,
     fitting,
     open_run,
     read_log,
@@ -28,6 +29,7 @@ from hamlib.training import (
     try_rates,
     tune,
 )
+from hamlib.training.runs import set_aside
 from hamlib.training.tuning import SPACE
 
 # With the book's memory: its noise, too, must go on where it stopped.
@@ -351,7 +353,7 @@ def test_reading_what_is_no_run(tmp_path):
 
 
 @pytest.mark.parametrize("noise", ["falls", "stays"])
-def test_a_second_half_is_digital(tmp_path, noise):
+def test_a_second_half_is_digital(tmp_path, monkeypatch, noise):
     recipe = dataclasses.replace(SHORT, memory="digital", noise=noise, epochs=4, steps=2, validation_steps=1)
     seen = []
 
@@ -360,6 +362,7 @@ def test_a_second_half_is_digital(tmp_path, noise):
             memory = self.model.memory
             seen.append([float(part) for part in (memory.digital, memory.embed.noise, memory.join.noise)])
 
+    monkeypatch.setattr(fitting, "ATTEMPTS", 1)
     train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
     shares = (0.5, 0.25, 0, 0) if noise == "falls" else (0.5, 0.5, 0.5, 0.5)
     assert seen == [[digital, share, share] for digital, share in zip((0, 0, 1, 1), shares, strict=True)]
@@ -372,14 +375,17 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
 
     def flaws(model, task):
         asked.append(float(model.memory.digital))
-        return [[wrong], [], None, None][len(asked) - 1]
+        return [([wrong], 8), ([], 1)][len(asked) - 1] if len(asked) < 3 else None
 
     monkeypatch.setattr(fitting, "flaws", flaws)
-    given = []
-    batches = fitting.stream
-    monkeypatch.setattr(
-        fitting, "stream", lambda *args, examples=(), **more: given.append(examples) or batches(*args, **more)
-    )
+    given, sizes = [], []
+
+    def batches(task, n, *args, examples=(), **more):
+        given.append(examples)
+        sizes.append((n, args[-3]))
+        return stream(task, n, *args, **more)
+
+    monkeypatch.setattr(fitting, "stream", batches)
     recipe = dataclasses.replace(
         RECIPES["stack"],
         memory=dict(node_width=6, query_width=6, join="carry", write="replace-saturating", marks=2),
@@ -390,18 +396,54 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
         validation_steps=1,
     )
     _, checkpoints = train(recipe, tmp_path, verbose=0)
-    assert asked == [1, 1, 1] and int(checkpoints.epoch) == 7
+    assert asked == 4 * [1] and int(checkpoints.epoch) == 7  # at last the best weights are asked
     assert [examples for examples in given[::2] if examples] == [[wrong]]  # validation has none
+    assert {sizes[k] for k, examples in enumerate(given) if examples} == {(4, 8)}  # operations, leaves
+    assert set(sizes[1::2]) == {(4, 2)}
     train(recipe, tmp_path, verbose=0)
-    assert asked == [1, 1, 1, 1] and len(read_log(tmp_path)["epoch"]) == 7
+    assert asked == 6 * [1] and len(read_log(tmp_path)["epoch"]) == 7
+
+
+def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
+    recipe = dataclasses.replace(SHORT, memory="digital", epochs=2, steps=2, validation_steps=1)
+    verdicts = iter([([], 1), None, None, None])
+    monkeypatch.setattr(fitting, "flaws", lambda *_: next(verdicts))
+    model, run = train(recipe, tmp_path / "run", 7, verbose=0)
+    alone, other = train(recipe, tmp_path / "alone", 1007, verbose=0)  # attempt 2 is the run of a seed of its own
+    assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))
+    assert failed_attempts(tmp_path / "run") == [tmp_path / "run" / "attempt1"]
+    assert len(read_log(tmp_path / "run" / "attempt1")["epoch"]) == len(read_log(tmp_path / "run")["epoch"]) == 2
+    again, same = train(recipe, tmp_path / "run", 7, verbose=0)  # done: it is only loaded
+    assert all(map(np.array_equal, again.get_weights(), alone.get_weights()))
+    assert float(same.seconds) == float(run.seconds) > float(other.seconds)  # those of all attempts
+    monkeypatch.setattr(fitting, "ATTEMPTS", 2)
+    monkeypatch.setattr(fitting, "flaws", lambda *_: ([], 1))
+    train(recipe, tmp_path / "run", 7, verbose=0)
+    assert len(failed_attempts(tmp_path / "run")) == 1  # no more of them
+
+
+def test_a_kill_while_an_attempt_is_set_aside(tmp_path):
+    for name in ("run.json", "log.csv", "best.weights.h5", "checkpoints/checkpoint", "logs/events"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "attempt1").mkdir()
+    (tmp_path / "log.csv").rename(tmp_path / "attempt1" / "log.csv")
+    assert failed_attempts(tmp_path) == []  # it is not whole yet
+    set_aside(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["attempt1", "run.json"]
+    assert {path.name for path in (tmp_path / "attempt1").iterdir()} == {
+        "log.csv",
+        "best.weights.h5",
+        "checkpoints",
+        "logs",
+    }
 
 
 def test_flaws_stand_in_a_quarter_of_a_batch_with_their_answers():
     task = get_task("stack")
     two = [np.stack([task.push(k), task.push(k + 1), task.pop(), task.pop()]) for k in (3, 5)]
     plain, _ = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",))))
-    long = np.stack([task.push(0), task.pop()] * 5)  # does not fit
-    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=[*two, long]))
+    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=two))
     for inputs, targets in (next(batches), next(batches)):
         asked, answers = np.asarray(inputs["queries"])[::8], np.asarray(targets)[::8]
         assert {each[:4].tobytes() for each in asked} == {each.tobytes() for each in two}

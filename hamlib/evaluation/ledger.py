@@ -159,8 +159,12 @@ def ledger_rows(task, odd=False):
 
 def _proved(row):
     """How many seeds of a row are proved right for every input, as its label says it; nothing where none was tried."""
-    tried = [run["proof"] for run in row["seeds"] if "proof" in run]
-    return f", proved for every n: {sum('states' in proof for proof in tried)} of {len(tried)} seeds" if tried else ""
+    tried = [run for run in row["seeds"] if "proof" in run]
+    if not tried:
+        return ""
+    attempts = sum(run.get("attempts", 1) for run in tried)
+    again = f", in {attempts} attempts" if attempts > len(tried) else ""
+    return f", proved for every n: {sum('states' in run['proof'] for run in tried)} of {len(tried)} seeds{again}"
 
 
 def _attentions(row):

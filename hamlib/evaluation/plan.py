@@ -148,9 +148,11 @@ class Job:
             rates = self.runs / f"{self.name}-rates"
             row["rates"] = training.try_rates(recipe, rates, callbacks=[training.Epochs()])
         model, run = training.train(recipe, self.folder, self.seed, verbose=0, callbacks=[training.Epochs()])
+        failed = [len(training.read_log(folder)["epoch"]) for folder in training.failed_attempts(self.folder)]
         entry = dict(
             seed=self.seed,
-            steps=recipe.total_steps() - (recipe.epochs - int(run.epoch)) * recipe.steps,
+            attempts=len(failed) + 1,
+            steps=recipe.total_steps() - (recipe.epochs - int(run.epoch) - sum(failed)) * recipe.steps,
             minutes=round(float(run.seconds) / 60, 1),
             machine=f"{platform.machine()}, {os.cpu_count()} cores, "
             f"TensorFlow {tf.__version__}, Keras {keras.__version__}",

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.proof.examples import confirm
-from hamlib.proof.machine import leaf_values
+from hamlib.proof.extraction import leaf_values
 from hamlib.proof.selecting import Selecting
 
 HEIGHTS = 6  # trees of up to 64 leaves

@@ -10,12 +10,13 @@ import numpy as np
 from hamlib.models import RawHAM, weights_hash
 from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
 from hamlib.proof.examples import Counterexample, confirm
-from hamlib.proof.machine import NotFinite, check_digital, extract
+from hamlib.proof.extraction import NotFinite, check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
 
 SELECTING, LAWS = ("smallest", "sort"), {"stack": StackLaw, "queue": QueueLaw}
+PROVABLE = (*SELECTING, *LAWS)
 
 
 class Undecided(ValueError):
@@ -48,7 +49,9 @@ class Proof:
     sha256: str = ""
 
     def __str__(self):
-        near = ", ".join(f"{name} {value:.3g}" for name, value in self.margins.items())
+        margins = self.margins
+        parts = [name for name in ("search", "join", "answer") if name in margins]
+        near = ", ".join(f"{name} {margins[name]:.3g} (ε {margins[f'{name}_epsilon']:.2g})" for name in parts)
         return (
             f"{self.task}: proved for every input of every length. {self.decisions:,} decisions over all pairs of "
             f"{self.states:,} states, {self.merged:,} different ones; {self.checked:,} of these with a label, 0 wrong;"
@@ -58,8 +61,8 @@ class Proof:
 
 def check_task(task):
     """Raise an `Undecided` unless there is a specification that ``task`` can be proved by."""
-    if task.name not in (*SELECTING, *LAWS):
-        known = ", ".join((*SELECTING, *LAWS))
+    if task.name not in PROVABLE:
+        known = ", ".join(PROVABLE)
         raise Undecided(f"task: {task.name} has no specification for a proof; those that have one: {known}")
 
 
@@ -152,25 +155,29 @@ def examine(model, task, progress=None):
 
 
 def flaws(model, task):
-    """Find where the law of a stack or of a queue does not hold in a digital memory, to train it on that.
+    """Find where the law of a stack or of a queue does not hold in a memory, to train it on that.
 
     Args:
-        model: a `RawHAM` whose memory is digital.
-        task: `Stack` or `Queue`.
+        model: a `RawHAM` whose JOIN carries.
+        task: one of `PROVABLE`.
 
     Returns:
-        operations ``[m, b]`` that lead there, in a tree of at most m leaves; an empty list without a machine; or
-        None where there is no flaw: it is proved.
+        ``(streams, n)``: operations ``[m, b]`` that lead there, and the leaves of the smallest trees where they do: in
+        a larger one they may do no harm. No streams without a machine, or where a task has no such law. Or None where
+        there is no flaw: it is proved.
     """
     try:
         machine = extract(model, operations=operations_of(task)).merged()
     except NotFinite:
-        return []
+        return [], 1
+    if task.name in SELECTING:
+        return None if isinstance(prove(machine, task), Proof) else ([], 1)
     law = LAWS[task.name]
     try:
         check_blocks(machine, task, law)
     except Refuted as refuted:
-        return [stream for case in refuted.cases for stream in streams_of(machine, task, law, case)[0]]
+        streams, leaves = zip(*(streams_of(machine, task, law, case) for case in refuted.cases), strict=True)
+        return list(itertools.chain(*streams)), max(leaves)
     return None
 
 

@@ -352,7 +352,8 @@ def shuffled(batch, n, seed):
 
 def uniform(shape, seed, low, high):
     """Draw int32 numbers of a shape from a seed, uniform on [low, high); bounds that are tensors are broadcast."""
-    # Philox by name: the bits must not depend on the device or on compilation.
+    # Philox by name: the bits must not depend on the device. (`fold_in` is left to choose, and chooses another way when
+    # it is not compiled by XLA: `_draw` always is.)
     if isinstance(low, int):
         return tf.random.stateless_uniform(shape, seed, low, high, tf.int32, alg="philox")
     return low + tf.random.stateless_uniform(shape, seed, 0, 2**31 - 1, tf.int32, alg="philox") % (high - low)

@@ -6,7 +6,7 @@ examples are a pure function of the step, so a run that was stopped goes on as i
 """
 
 from hamlib.training.fitting import build, compile_model, stream, train
-from hamlib.training.runs import Epochs, open_run, read_log, read_run
+from hamlib.training.runs import Epochs, failed_attempts, open_run, read_log, read_run
 from hamlib.training.tuning import try_rates, tune
 from hamlib.training.workers import check_alone, is_chief
 
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "check_alone",
     "compile_model",
+    "failed_attempts",
     "is_chief",
     "open_run",
     "read_log",

@@ -12,11 +12,25 @@ from keras import ops
 
 from hamlib.memory import TreeMemory
 from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
-from hamlib.proof import LAWS, flaws
+from hamlib.proof import LAWS, PROVABLE, flaws
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
+from hamlib.tasks.base import MAX_SEED
 from hamlib.training import workers
-from hamlib.training.runs import Checkpoints, forget_epochs, open_run, read_run
+from hamlib.training.callbacks import Curriculum, FallingEntropy, FallingNoise, OnlyNumbers, Rounding
+from hamlib.training.runs import (
+    Checkpoints,
+    failed_attempts,
+    forget_epochs,
+    open_run,
+    read_run,
+    seconds_set_aside,
+    set_aside,
+)
+
+# How often a run is tried whose memory can be proved: what REINFORCE learns first can be a way from which no step leads
+# on, and a proof says so. Attempt k begins as a run of seed + 1000·k does.
+ATTEMPTS = 5
 
 
 def build(recipe):
@@ -75,13 +89,13 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()
         n, batch_size, seed, lesson, kinds: as in `Task.examples`.
         first_step: the step of the first batch.
         samples: how often each input of a batch stands in it, one after the other.
-        examples: operations ``[m, b]`` that stand in a quarter of each batch, those of at most n; see `flaws`.
+        examples: operations ``[m, b]``, m at most n, that stand in a quarter of each batch; see `flaws`.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    if examples := [each for each in examples if len(each) <= n]:
+    if examples:
         padded = tf.constant(np.stack([np.pad(each, ((0, n - len(each)), (0, 0))) for each in examples]))
         answers = task.targets(padded, tf.constant([len(each) for each in examples]))
 
@@ -98,100 +112,6 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()
     return steps.map(draw).prefetch(16)
 
 
-class Curriculum(keras.callbacks.Callback):
-    """Goes from stage to stage: ends the ``fit`` of one where the next begins.
-
-    Args:
-        stages: of a recipe (Sec. 3.3).
-    """
-
-    def __init__(self, stages):
-        super().__init__()
-        self.stages = stages
-        self.number = tf.Variable(0, dtype=tf.int64)
-
-    @property
-    def stage(self):
-        """The current `Stage`."""
-        return self.stages[int(self.number)]
-
-    def on_epoch_end(self, epoch, logs=None):
-        logs["n"] = self.stage.n
-        if self.number + 1 < len(self.stages) and self.stage.ends(epoch, logs["val_wrong"]):
-            self.number.assign_add(1)
-            self.model.stop_training = True
-
-
-class NotANumber(ValueError):
-    """The loss of a run is no number any more."""
-
-
-class OnlyNumbers(keras.callbacks.Callback):
-    """Stops a run whose loss is no number any more, before anything of it is saved."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            raise NotANumber(
-                f"loss: got {logs['loss']} in epoch {epoch + 1}; a smaller learning_rate or clip may keep it a number. "
-                "The last good state and the best weights are kept"
-            )
-
-
-class FallingNoise(keras.callbacks.Callback):
-    """Lets the noise fall to zero over the first half of a run: digital values early, fine print late.
-
-    Args:
-        epochs: of the whole run; epoch k has max(0, 1 - 2k / epochs) of the first noise.
-    """
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        memory, share = getattr(self.model, "memory", None), max(0.0, 1 - 2 * epoch / self.epochs)
-        for name, first in memory.config["noise"].items() if memory else ():
-            if first:
-                getattr(memory, name).noise.assign(first * share)
-
-
-class Rounding(keras.callbacks.Callback):
-    """Rounds a memory whose JOIN carries in the second half of a run: continuous and noisy first, digital late.
-
-    Noise that stays then keeps the digits away from their thresholds.
-
-    Args:
-        epochs: of the whole run.
-    """
-
-    def __init__(self, epochs):
-        super().__init__()
-        self.epochs = epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        memory = getattr(self.model, "memory", None)
-        if getattr(memory, "digital", None) is not None:
-            memory.digital.assign(float(2 * epoch >= self.epochs))
-
-
-class FallingEntropy(keras.callbacks.Callback):
-    """Lets α of a `Reinforce` fall exponentially, from its first value to its last (Sec. 3.3).
-
-    Args:
-        entropy: the two values; both 0 for none.
-        epochs: of the whole run.
-    """
-
-    def __init__(self, entropy, epochs):
-        super().__init__()
-        self.entropy, self.epochs = entropy, epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        first, last = self.entropy
-        fallen = (last / first) ** (epoch / max(1, self.epochs - 1)) if first else 0.0
-        self.model.loss.alpha.assign(first * fallen)
-
-
 def _most_together(steps):
     """How many of so many steps are made in one compiled loop (`ManySteps`): the most that divides them, up to 100."""
     return max(k for k in range(1, 101) if steps % k == 0)
@@ -200,13 +120,17 @@ def _most_together(steps):
 def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()):
     """Train a recipe in a folder, or go on with the run that is there.
 
+    A digital memory that can be proved (`hamlib.proof`), and is not after all its epochs, is set aside, and another is
+    trained, up to `ATTEMPTS` times in all: a run that is stuck is not that of a lucky seed, it says so itself.
+
     Under a ``TF_CONFIG`` of several workers all of them call it, and so do several GPUs of one machine: see `workers`.
 
     Args:
         recipe: a `Recipe`.
         folder: the run's home: ``run.json``, ``checkpoints``, ``best.weights.h5``, ``log.csv`` and
             TensorBoard's ``logs``; ``start``, the home of the run that this one starts from, or
-            ``start.weights.h5``, a copy of the weights that it starts from.
+            ``start.weights.h5``, a copy of the weights that it starts from; ``attempt1`` and so on, what was not
+            proved.
         seed: of the first weights and of the examples.
         verbose: as in ``fit``.
         jit_compile: whether XLA compiles the training step.
@@ -228,7 +152,21 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     with locked(folder / "run.json") if chief else contextlib.nullcontext(), workers.lost_workers():
         if chief:
             open_run(folder, recipe, seed)
-        return _train(recipe, folder, seed, verbose if chief else 0, jit_compile, callbacks)
+        how = dict(verbose=verbose if chief else 0, jit_compile=jit_compile, callbacks=callbacks)
+        if found or not _is_provable(recipe):
+            return _train(recipe, folder, seed, **how)
+        while True:
+            failed = failed_attempts(folder)
+            model, checkpoints = _train(recipe, folder, (seed + 1000 * len(failed)) % MAX_SEED, **how)
+            if len(failed) + 1 == ATTEMPTS or flaws(model, get_task(recipe.task)) is None:
+                return model, checkpoints
+            set_aside(folder)
+            if how["verbose"]:
+                print(f"not proved after {int(checkpoints.epoch)} epochs: attempt {len(failed) + 2} of {ATTEMPTS}")
+
+
+def _is_provable(recipe):
+    return recipe.task in PROVABLE and (recipe.memory or {}).get("join") == "carry"
 
 
 def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
@@ -252,8 +190,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         workers.share(model, task.wrong, among, recipe.batch_size)
     curriculum = Curriculum(recipe.stages)
     checkpoints = Checkpoints(folder if chief else None, model, curriculum)
-    if before:
-        checkpoints.seconds.assign(before.seconds)  # a run that goes on knows better
+    checkpoints.seconds.assign(before.seconds if before else seconds_set_aside(folder))  # one that goes on knows better
     if chief:
         forget_epochs(folder / "log.csv", checkpoints.restore())
     workers.from_chief(among, checkpoints.variables)
@@ -277,14 +214,18 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
-    lawful = task.name in LAWS and (recipe.memory or {}).get("join") == "carry"  # then it can be proved, once rounded
+    lawful = task.name in LAWS and _is_provable(recipe)
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
-        wrong = flaws(answering, task) if lawful and float(answering.memory.digital) else []
-        if wrong is None:  # more training could only spoil it
+        rounded = lawful and float(answering.memory.digital)
+        found = flaws(answering, task) if rounded else ([], 1)
+        if found is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
             break
-        lesson, whole = stage.lesson(epoch), ("whole", *stage.whole())
+        lesson, whole, (wrong, leaves) = stage.lesson(epoch), ("whole", *stage.whole()), found
+        if wrong:  # in trees of so many leaves that what is wrong does harm
+            longest = max(lesson[0], *map(len, wrong))
+            lesson = 1 << (longest - 1).bit_length(), max(2, leaves), None, False
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written

@@ -152,6 +152,27 @@ def read_run(folder):
         raise ValueError(f"folder: {card} is not the card of a run ({error})") from error
 
 
+def failed_attempts(folder):
+    """Return the folders of a run's attempts that were set aside, the first one first."""
+    return [path.parent for path in sorted(Path(folder).glob("attempt*/checkpoints"))]
+
+
+def set_aside(folder):
+    """Move what a run has done into a folder of its own in ``folder``, so that it begins anew."""
+    to = Path(folder) / f"attempt{len(failed_attempts(folder)) + 1}"
+    to.mkdir(exist_ok=True)
+    for name in ("logs", "log.csv", "best.weights.h5", "checkpoints"):  # the last one says that all are there
+        if (Path(folder) / name).exists():
+            (Path(folder) / name).rename(to / name)
+
+
+def seconds_set_aside(folder):
+    """Return the seconds of training of all attempts that were set aside: each has counted on from those before."""
+    failed = failed_attempts(folder)
+    name = "seconds/.ATTRIBUTES/VARIABLE_VALUE"
+    return tf.train.load_variable(failed[-1] / "checkpoints", name) if failed else 0.0
+
+
 def read_log(folder):
     """Return what a run has logged, ``{column: array[epochs]}``: ``epoch``, ``n``, ``loss``, ``val_wrong`` and so on.
 

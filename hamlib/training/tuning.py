@@ -12,7 +12,8 @@ from pathlib import Path
 from hamlib.models import locked
 from hamlib.recipes import RATES
 from hamlib.tasks import stream_seed
-from hamlib.training.fitting import NotANumber, train
+from hamlib.training.callbacks import NotANumber
+from hamlib.training.fitting import train
 from hamlib.training.workers import check_alone
 
 # What a search at random samples (Sec. 4.1): a range, log-uniform, or a choice.
