@@ -309,24 +309,35 @@ def test_the_shipped_proof_holds_again(tmp_path, name):
 
 @pytest.mark.parametrize("part", ["search", "answer"])
 def test_what_is_too_near_to_a_threshold_is_either(part):
-    """A bias that puts the nearest decision, or the nearest bit, on its threshold: another device may see it so."""
+    """A bias puts the nearest decision, or the nearest bit, on its threshold: another device may see it otherwise."""
     shipped = load_pretrained("stack-digital")
     model, operations = shipped.model, operations_of(shipped.task)
     bias = {"search": model.memory.search.last, "answer": model.output_mlp.first}[part].bias
     first, near = np.array(bias), 0.5 + extract(model, operations=operations).margins[part]
-    tables = []
-    for sign in (-1, 0, 1):
-        bias.assign(first + sign * np.log(near / (1 - near)))
+    seen, distance = set(), np.log(near / (1 - near))
+    for shift in (-distance, distance, 100.0):  # to either side, and far away
+        bias.assign(first + shift)
         machine = extract(model, operations=operations)
-        doubtful = ((machine.right if part == "search" else machine.answer) == EITHER).any()
+        doubtful = bool(((machine.right if part == "search" else machine.answer) == EITHER).any())
         assert doubtful == (machine.margins[part] < machine.margins[f"{part}_epsilon"])
-        tables += [machine] if doubtful else []
-    (machine,) = tables
-    if part == "answer":  # that bit is read where nothing is held: then it may be anything
+        seen.add(doubtful)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("table", ["right", "answer"])
+def test_either_is_no_answer(table):
+    """Where a stack must know, a doubtful decision or bit proves nothing; a bit of a free leaf is never judged."""
+    shipped = load_pretrained("stack-digital")
+    machine = extract(shipped.model, operations=operations_of(shipped.task))
+    held = machine.written[1, machine.empty]
+    if table == "answer":
+        machine.answer[machine.empty, 0] = EITHER
         assert isinstance(prove(machine, shipped.task), Proof)
-        machine.answer[machine.written[1, machine.empty], 0] = EITHER
+        machine.answer[held, 0] = EITHER
+    else:
+        machine.right[0, machine.join[held, held]] = EITHER
     with pytest.raises(Undecided):
-        prove(machine, shipped.task, model)
+        prove(machine, shipped.task, shipped.model)
 
 
 def test_the_tables_that_ship_sort_as_their_network_does():
