@@ -423,7 +423,7 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
 
 
 def test_a_kill_while_an_attempt_is_set_aside(tmp_path):
-    for name in ("run.json", "log.csv", "best.weights.h5", "checkpoints/checkpoint", "logs/events"):
+    for name in ("run.json", "log.csv", "best.weights.h5", "checkpoints/checkpoint", "logs/events", "start/run.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
     (tmp_path / "attempt1").mkdir()
@@ -431,12 +431,8 @@ def test_a_kill_while_an_attempt_is_set_aside(tmp_path):
     assert failed_attempts(tmp_path) == []  # it is not whole yet
     set_aside(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["attempt1", "run.json"]
-    assert {path.name for path in (tmp_path / "attempt1").iterdir()} == {
-        "log.csv",
-        "best.weights.h5",
-        "checkpoints",
-        "logs",
-    }
+    moved = {path.name for path in (tmp_path / "attempt1").iterdir()}
+    assert moved == {"start", "log.csv", "best.weights.h5", "checkpoints", "logs"}
 
 
 def test_flaws_stand_in_a_quarter_of_a_batch_with_their_answers():

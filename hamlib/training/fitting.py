@@ -190,7 +190,9 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         workers.share(model, task.wrong, among, recipe.batch_size)
     curriculum = Curriculum(recipe.stages)
     checkpoints = Checkpoints(folder if chief else None, model, curriculum)
-    checkpoints.seconds.assign(before.seconds if before else seconds_set_aside(folder))  # one that goes on knows better
+    checkpoints.seconds.assign(seconds_set_aside(folder))  # a run that goes on knows better
+    if before:
+        checkpoints.seconds.assign_add(before.seconds)
     if chief:
         forget_epochs(folder / "log.csv", checkpoints.restore())
     workers.from_chief(among, checkpoints.variables)

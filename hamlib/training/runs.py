@@ -161,7 +161,7 @@ def set_aside(folder):
     """Move what a run has done into a folder of its own in ``folder``, so that it begins anew."""
     to = Path(folder) / f"attempt{len(failed_attempts(folder)) + 1}"
     to.mkdir(exist_ok=True)
-    for name in ("logs", "log.csv", "best.weights.h5", "checkpoints"):  # the last one says that all are there
+    for name in ("start", "logs", "log.csv", "best.weights.h5", "checkpoints"):  # the last one says that all are there
         if (Path(folder) / name).exists():
             (Path(folder) / name).rename(to / name)
 
