@@ -349,11 +349,11 @@ class Asked(Task):
         return symbols[:, :1]
 
 
-@pytest.mark.parametrize("attention", ["soft", "hard"])
-def test_export_without_a_signature(tmp_path, attention, monkeypatch):
+@pytest.mark.parametrize("attention, names", [("soft", ("sort-lstm+a",)), ("hard", ("add", "stack"))])
+def test_export_without_a_signature(tmp_path, attention, names, monkeypatch):
     """All kinds of models, with queries and without; after it has answered as before."""
     monkeypatch.setitem(TASKS, "asked", Asked())
-    recipes = {name: RECIPES[name] for name in ("smallest-digital", "add", "stack", "sort-lstm+a")}
+    recipes = {name: RECIPES[name] for name in names}
     recipes["asked"] = dataclasses.replace(RECIPES["smallest-digital"], task="asked", memory="book-ask")
     for name, recipe in recipes.items():
         model = build(recipe)
