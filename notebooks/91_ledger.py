@@ -92,7 +92,7 @@ for task, entry in read_ledger()["tasks"].items():
 # %% [markdown]
 # ## How they learned
 #
-# Wrong sequences in validation after each epoch. The ledger keeps these curves of the later runs only. A curve may rise where
+# Wrong sequences in validation after each epoch, in the last attempt. The ledger keeps these curves of the later runs only. A curve may rise where
 # the tree grows, or where more of an answer is asked than before.
 
 

@@ -408,6 +408,15 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, memory="digital", epochs=2, steps=2, validation_steps=1)
     verdicts = iter([([], 1), None, None, None])
     monkeypatch.setattr(fitting, "flaws", lambda *_: next(verdicts))
+
+    def killed(folder):
+        (folder / "attempt1").mkdir()
+        (folder / "best.weights.h5").rename(folder / "attempt1" / "best.weights.h5")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(fitting, "set_aside", killed)
+        train(recipe, tmp_path / "run", 7, verbose=0)
     model, run = train(recipe, tmp_path / "run", 7, verbose=0)
     alone, other = train(recipe, tmp_path / "alone", 1007, verbose=0)  # attempt 2 is the run of a seed of its own
     assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))

@@ -121,7 +121,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
     """Train a recipe in a folder, or go on with the run that is there.
 
     A digital memory that can be proved (`hamlib.proof`), and is not after all its epochs, is set aside, and another is
-    trained, up to `ATTEMPTS` times in all: a run that is stuck is not that of a lucky seed, it says so itself.
+    trained, up to `ATTEMPTS` times in all.
 
     Under a ``TF_CONFIG`` of several workers all of them call it, and so do several GPUs of one machine: see `workers`.
 
@@ -157,6 +157,9 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
             return _train(recipe, folder, seed, **how)
         while True:
             failed = failed_attempts(folder)
+            if (folder / f"attempt{len(failed) + 1}").exists():  # a kill came while it was set aside
+                set_aside(folder)
+                continue
             model, checkpoints = _train(recipe, folder, (seed + 1000 * len(failed)) % MAX_SEED, **how)
             if len(failed) + 1 == ATTEMPTS or flaws(model, get_task(recipe.task)) is None:
                 return model, checkpoints
