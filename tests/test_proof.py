@@ -16,6 +16,7 @@ from hamlib.memory import TreeMemory
 from hamlib.models import RawHAM
 from hamlib.pretrained import load_pretrained
 from hamlib.proof import (
+    LAWS,
     Counterexample,
     NotFinite,
     Proof,
@@ -24,10 +25,13 @@ from hamlib.proof import (
     Undecided,
     examine,
     extract,
+    flaws,
     places,
     prove,
     read_proof,
+    theorem,
 )
+from hamlib.proof.blocks import HELD, POP, QueueLaw
 from hamlib.proof.examples import answers_of
 from hamlib.proof.machine import EITHER
 from hamlib.proof.theorem import operations_of
@@ -169,6 +173,48 @@ def test_one_flipped_entry_is_refuted(name, table, where):
     judged = example.right >= 0
     assert (answered[judged] != example.right[judged]).any()
     assert str(example).startswith("symbols = [[")
+
+
+@pytest.mark.parametrize("name, n", [("stack", 4), ("stack", 8), ("queue", 4), ("queue", 8)])
+def test_a_stream_leads_to_what_it_should_leave(name, n):
+    """To every filling of n leaves that the law allows, but a queue that is full: held, popped, never used."""
+    machine, law, task, met = MACHINES[name], LAWS[name], get_task(name), 0
+    letters = {law.unused: None, law.popped: POP, HELD: 5}
+    for filling in itertools.product(letters, repeat=n):
+        leaves = [letters[letter] for letter in filling]
+        rows = law.stream(leaves)
+        most = max(np.cumsum(np.where(rows, 1, -1)), default=0)
+        if law.label("".join(filling)) not in law.labels or most > task.room(n):
+            continue
+        tree, left = machine.grow(np.zeros(n, int)), [None] * n
+        for row in rows:
+            left[machine.access(tree, row)] = row
+        assert left == leaves
+        met += 1
+    assert met > 2 * n
+
+
+def test_a_queue_is_never_full():
+    """Of a subtree with one free leaf, after which all are held, it does not matter where a PUSH would go."""
+    law = QueueLaw
+    assert [law.label(letters) for letters in ("eF", "eeF", "FeF", "eFF", "Fe", "eFe", "eFN", "NN")] == [
+        "eF", "EF", "FeF", "eF", "Fe", "EFE", "EFN", "N",
+    ]  # fmt: skip
+    assert "Fe" not in law.full and "eF" in law.full and law.label("FN" + "F") not in law.labels
+
+
+@pytest.mark.parametrize("name, table, where", [("stack", "right", (9, 33)), ("queue", "right", (0, 33 + 4 * 5))])
+def test_flaws_are_streams_that_are_answered_wrongly(name, table, where, monkeypatch):
+    task = get_task(name)
+    for machine, wrong in (MACHINES[name], False), (flipped(MACHINES[name], table, where), True):
+        monkeypatch.setattr(theorem, "extract", lambda *_, machine=machine, **__: machine)
+        found = flaws(None, task)
+        assert (found is not None) == wrong
+        for n, streams in (found or {}).items():
+            for stream in streams:
+                right, answered = answers_of(TableRunner(machine, task), task, stream[None].astype(int), n)
+                assert ((right != answered) & (right >= 0)).any() and task.problem(stream.astype(int)) is None
+                assert np.cumsum(1 - 2 * stream[:, 0]).max() <= task.room(n)
 
 
 def test_a_counterexample_is_short():

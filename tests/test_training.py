@@ -369,13 +369,13 @@ def test_a_second_half_is_digital(tmp_path, monkeypatch, noise):
 
 
 def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypatch):
-    """From the first rounded epoch on its flaws stand in the batches; a run that is proved is over, and stays so."""
+    """From the first rounded epoch on its flaws stand in every other epoch; a run that is proved is over."""
     task, asked = get_task("stack"), []
     wrong = np.stack([task.push(k) for k in (3, 5)] + [task.pop()] * 2)
 
     def flaws(model, task):
         asked.append(float(model.memory.digital))
-        return [([wrong], 8), ([], 1)][len(asked) - 1] if len(asked) < 3 else None
+        return {8: [wrong]} if len(asked) < 3 else None
 
     monkeypatch.setattr(fitting, "flaws", flaws)
     given, sizes = [], []
@@ -406,7 +406,7 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
 
 def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, memory="digital", epochs=2, steps=2, validation_steps=1)
-    verdicts = iter([([], 1), None, None, None])
+    verdicts = iter([{}, None, None, None])
     monkeypatch.setattr(fitting, "flaws", lambda *_: next(verdicts))
 
     def killed(folder):
@@ -426,7 +426,7 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     assert all(map(np.array_equal, again.get_weights(), alone.get_weights()))
     assert float(same.seconds) == float(run.seconds) > float(other.seconds)  # those of all attempts
     monkeypatch.setattr(fitting, "ATTEMPTS", 2)
-    monkeypatch.setattr(fitting, "flaws", lambda *_: ([], 1))
+    monkeypatch.setattr(fitting, "flaws", lambda *_: {})
     train(recipe, tmp_path / "run", 7, verbose=0)
     assert len(failed_attempts(tmp_path / "run")) == 1  # no more of them
 

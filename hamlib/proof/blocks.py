@@ -1,13 +1,14 @@
 """The proof for a stack and a queue: streams of any length, with no more inside than the structure has room for.
 
-A leaf is held, ``F``, or free, ``E``; a stack's are told apart: what a POP leaves is ``P``, and ``N`` was never used.
-Read in the order in which PUSHes fill an empty tree, and written shortly (``EEFFE`` is ``EFE``), the leaves of a
-subtree are its *label*. The law of each structure says where things are:
+A leaf is held, ``F``, or free: ``N`` was never used, and a POP leaves ``P`` in a stack, ``e`` in a queue. Read in the
+order in which PUSHes fill an empty tree, and written shortly (``PPFFP`` is ``PFP``), the leaves of a subtree are its
+*label*. The law of each structure says where things are:
 
 * stack: at the front, ``F…FP…PN…N``. A PUSH goes to the first free leaf, a POP to the last one held.
-* queue: in a ring, ``E…EF…FE…E``, or round the end and on from the front, ``F…FE…EF…F``. A PUSH goes to the leaf after
-  the last one pushed, a POP to the first one that was pushed. If all are held the ring has no beginning, so a tree of n
-  leaves has room for n - 1.
+* queue: in a ring, ``e…eF…Fe…eN…N``, or round the end and on from the front, ``F…Fe…eF…F``. A PUSH goes to the leaf
+  after the last one pushed, or to the front where nothing is held; a POP to the first one that was pushed. If all are
+  held the ring has no beginning, so a tree of n leaves has room for n - 1, and no PUSH onto its last free leaf comes.
+  So in a label a single free leaf is ``e``, and more are ``E``: of ``eF`` and ``FeF`` no PUSH is asked.
 
 **Theorem.** Let for every height, and for all pairs of states that children with labels of the law can have, each
 operation go to the child where the law has it: each PUSH, of any value, and a POP; and let a held leaf be answered with
@@ -51,6 +52,8 @@ class StackLaw:
 
     unused, popped = "N", "P"
     labels = {"F", "P", "N", "FP", "PN", "FN", "FPN"}
+    full = {"F"}  # no PUSH comes there
+    label = staticmethod(_short)
 
     @staticmethod
     def push(first, second):
@@ -63,45 +66,75 @@ class StackLaw:
         return int("F" in second)
 
     @staticmethod
+    def beyond(leaves, operation):
+        """What each leaf after these holds, as in `stream`, where an operation comes to these."""
+        return None
+
+    @staticmethod
     def stream(leaves):
-        """The operations that leave this, in an empty tree of at least as many leaves.
+        """The operations that leave this, in an empty tree.
 
         Args:
             leaves: in the order of PUSHes: of a held leaf the row of its PUSH; 0 where it was popped; or None.
 
         Returns:
-            their rows, and the leaves of the tree.
+            their rows.
         """
         popped = leaves.count(POP)
-        return [row for row in leaves if row] + popped * [1] + popped * [POP], len(leaves)
+        return [row for row in leaves if row] + popped * [1] + popped * [POP]
 
 
 class QueueLaw:
     """Things lie in a ring; the first one is taken. As a PUSH sees free leaves, a POP sees held ones."""
 
-    unused = popped = "E"
-    labels = {"E", "F", "EF", "FE", "EFE", "FEF"}
+    unused, popped = "N", "e"
+    labels = set("N e E F eF EF Fe FE FeF FEF EFE EN FN EFN FEN EFEN".split())
+    full = {"F", "eF", "FeF"}
+
+    @staticmethod
+    def label(letters):
+        """The label of leaves, or of two labels side by side."""
+        label = _short(re.sub("[eE]{2,}", "E", letters))
+        return label if len(re.findall("[^F]", label)) == 1 else label.upper()
 
     @staticmethod
     def push(first, second):
         """As `StackLaw.push`."""
-        return int(first == "F" or _short(first + second) == "EFE" != first)
+        first, both = _ring(first), _ring(first + second)
+        return int(first == "F" or both == "EFE" != first)
 
     @staticmethod
     def pop(first, second):
         """As `StackLaw.pop`."""
-        return int(first == "E" or _short(first + second) == "FEF" != first)
+        first, both = _ring(first), _ring(first + second)
+        return int(first == "E" or both == "FEF" != first)
+
+    @staticmethod
+    def beyond(leaves, operation):
+        """As `StackLaw.beyond`."""
+        if leaves[-1] and POP in leaves and (leaves[0] or operation):
+            return 1  # the ring goes on round the end
+        return POP if leaves[-1] == POP and any(leaves) else None
 
     @staticmethod
     def stream(leaves):
-        """As `StackLaw.stream`; in the first half of a larger tree, as there all its leaves can be held."""
-        n, held = 2 * len(leaves), [bool(row) for row in leaves]
-        wraps = held[0] and held[-1] and not all(held)
-        leaves = [*leaves, *len(leaves) * [1 if wraps else None if leaves[-1] is None or held[-1] else POP]]
-        begins = [at for at in range(n) if leaves[at] and not leaves[at - 1]]
-        begin = begins[0] if begins else leaves.count(POP) % n
-        again = n if not wraps and leaves[-1] == POP else 0  # the ring was gone round before
-        return (begin + again) * [1, POP] + [row for row in leaves[begin:] + leaves[:begin] if row], n
+        """As `StackLaw.stream`."""
+        n, used, before = len(leaves), len(leaves) - leaves.count(None), []
+        begin = next((at for at in range(n) if leaves[at] and not leaves[at - 1]), 0)
+        inside = [row for row in leaves[begin:] + leaves[:begin] if row]
+        if used and leaves[used - 1] == POP:  # the ring came farther before
+            if used < n:
+                before = used * [1] + used * [POP]
+            else:
+                begin += n
+        if not begin:
+            return before + inside
+        # one is always inside, or a PUSH would begin at the front
+        return before + [1] + (begin - 1) * [1, POP] + inside[:1] + [POP] + inside[1:]
+
+
+def _ring(label):
+    return _short(label.upper().replace("N", "E"))
 
 
 def values_held(machine, task, held):
@@ -129,20 +162,29 @@ def check_blocks(machine, task, law):
     Raises:
         Refuted: the law does not hold.
     """
+    decisions = heights = 0
+    for asked, refuted in checked_heights(machine, task, law):
+        if refuted:
+            raise refuted
+        decisions, heights = decisions + asked, heights + 1
+    return decisions, heights
+
+
+def checked_heights(machine, task, law):
+    """Check a law height by height, until nothing new appears: of each, the decisions and a `Refuted` or None."""
     unused, popped, held = leaf_states(machine)
     free = np.union1d(unused, popped)
     if np.intersect1d(free, held).size:
         raise Refuted("a leaf that holds a value is the same as a free one")
     values_held(machine, task, [machine.written[operation, free] for operation in range(1, len(machine.operations))])
-    apart = {law.unused: unused, law.popped: popped} if law.unused != law.popped else {law.unused: free}
     # of each label its states, each with the leaves of one subtree that has it
-    states = {label: {state: (state,) for state in some.tolist()} for label, some in (apart | {HELD: held}).items()}
-    level, known, decisions = _Level(machine, law), [], 0
+    apart = {law.unused: unused, law.popped: popped, HELD: held}
+    states = {label: {state: (state,) for state in some.tolist()} for label, some in apart.items()}
+    level, known = _Level(machine, law), []
     while not any(_same(states, before) for before in known):
         known.append(states)
-        states, asked = level.above(states, len(known))
-        decisions += asked
-    return decisions, len(known)
+        states, asked, refuted = level.above(states, len(known))
+        yield asked, refuted
 
 
 def leaf_states(machine):
@@ -170,7 +212,7 @@ class _Level:
             self.forks.setdefault((left, right), []).append(state)
 
     def above(self, states, height):
-        """The states of each label one level up, and how many decisions were asked there."""
+        """The states of each label one level up, how many decisions were asked there, and a `Refuted` or None."""
         unused = states[self.law.unused]
         made = self.joined(unused, unused, 0)
         ways = self.right[1:, list(made)]
@@ -181,10 +223,10 @@ class _Level:
             raise Refuted(f"at height {height}, PUSHes onto unused leaves go different ways", cases)
         astray, cases = "", []
         for first, second in itertools.product(states, states):
-            if (label := _short(first + second)) not in self.law.labels:
+            if (label := self.law.label(first + second)) not in self.law.labels:
                 continue
             made = self.joined(states[first], states[second], turned)
-            demands = [(range(1, len(self.right)), self.law.push)] if label != HELD else []
+            demands = [(range(1, len(self.right)), self.law.push)] if label not in self.law.full else []
             demands += [(range(1), self.law.pop)] if HELD in label else []
             for rows, demand in demands:
                 wrong = self.right[rows][:, list(made)] != demand(first, second) ^ turned
@@ -195,9 +237,7 @@ class _Level:
                     leaves = list(made.values())
                     cases += [(leaves[k], rows[np.argmax(wrong[:, k])]) for k in np.flatnonzero(wrong.any(axis=0))]
             above[label] = made | above.get(label, {})
-        if cases:
-            raise Refuted(astray, cases)
-        return above, asked
+        return above, asked, Refuted(astray, cases) if cases else None
 
     def joined(self, first, second, turned):
         """All states over a first and a second child in these, in whatever way a digit near 0 comes out."""
@@ -219,16 +259,21 @@ def streams_of(machine, task, law, case):
         case: one of `Refuted.cases`.
 
     Returns:
-        ``(streams, n)``: operations ``[m, b]``, at once and after more PUSHes; and the leaves of the tree.
+        pairs ``(stream, n)``, operations ``[m, b]`` and the leaves of the tree: of as many leaves as the case has, and
+        of twice as many, at once and after more PUSHes. What does no harm in the one may do so in the other.
     """
     unused, popped, _ = leaf_states(machine)
     put = {machine.empty: None} | dict.fromkeys(popped.tolist(), POP)
     for row in range(len(machine.operations) - 1, 0, -1):
         put |= dict.fromkeys(machine.written[row, np.union1d(unused, popped)].tolist(), row)
-    leaves, astray = case
-    rows, n = law.stream([put[state] for state in leaves])
-    rows = [*rows, astray]
-    inside = sum(1 if row else -1 for row in rows)
-    more = [1 + k % (len(machine.operations) - 1) for k in range(task.room(n) - inside)]
-    streams = rows + [POP] * inside, rows + more + [POP] * (inside + len(more))
-    return [machine.operations[stream] for stream in streams], n
+    leaves, astray = [put[state] for state in case[0]], case[1]
+    beyond = len(leaves) * [law.beyond(leaves, astray)]
+    streams = []
+    for tree in (leaves, leaves + beyond):
+        rows, n = [*law.stream(tree), astray], len(tree)
+        inside = np.cumsum(np.where(rows, 1, -1))
+        if max(inside) <= task.room(n):
+            inside = inside[-1]
+            more = [1 + k % (len(machine.operations) - 1) for k in range(task.room(n) - inside)]
+            streams += [(rows + [POP] * inside, n), (rows + more + [POP] * (inside + len(more)), n)]
+    return [(machine.operations[rows], n) for rows, n in streams]

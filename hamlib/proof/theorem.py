@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.models import RawHAM, weights_hash
-from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, streams_of
-from hamlib.proof.examples import Counterexample, confirm
+from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, checked_heights, streams_of
+from hamlib.proof.examples import Counterexample, answers_of, confirm
 from hamlib.proof.extraction import NotFinite, check_digital, extract
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
@@ -117,8 +117,7 @@ def prove(machine, task, model=None):
 def _shown(machine, task, runner, refuted):
     """The `Counterexample` that shows where a law does not hold, or None."""
     for case in refuted.cases[:1]:
-        streams, n = streams_of(machine, task, LAWS[task.name], case)
-        for stream in streams:
+        for stream, n in streams_of(machine, task, LAWS[task.name], case):
             if example := confirm(runner, task, [stream], str(refuted), shrink=n <= 16, leaves=n):
                 return example
 
@@ -162,23 +161,35 @@ def flaws(model, task):
         task: one of `PROVABLE`.
 
     Returns:
-        ``(streams, n)``: operations ``[m, b]`` that lead there, and the leaves of the smallest trees where they do: in
-        a larger one they may do no harm. No streams without a machine, or where a task has no such law. Or None where
-        there is no flaw: it is proved.
+        ``{n: streams}``, operations ``[m, b]`` that lead there in trees of n leaves: in some they may do no harm. It is
+        empty without a machine, or where a task has no such law. Or None where there is no flaw: it is proved.
     """
     try:
         machine = extract(model, operations=operations_of(task)).merged()
     except NotFinite:
-        return [], 1
+        return {}
     if task.name in SELECTING:
-        return None if isinstance(prove(machine, task), Proof) else ([], 1)
-    law = LAWS[task.name]
+        return None if isinstance(prove(machine, task), Proof) else {}
+    law, proved = LAWS[task.name], True
     try:
-        check_blocks(machine, task, law)
-    except Refuted as refuted:
-        streams, leaves = zip(*(streams_of(machine, task, law, case) for case in refuted.cases), strict=True)
-        return list(itertools.chain(*streams)), max(leaves)
-    return None
+        for _, refuted in checked_heights(machine, task, law):
+            proved = proved and not refuted
+            if refuted and (streams := _harmful(machine, task, law, refuted)):
+                return streams
+    except Refuted as refuted:  # no height above can be checked
+        return _harmful(machine, task, law, refuted)
+    return None if proved else {}
+
+
+def _harmful(machine, task, law, refuted):
+    """``{n: streams}``: of the streams that lead to where a law does not hold, those that are answered wrongly."""
+    runner, streams = TableRunner(machine, task), {}
+    for case in refuted.cases[:: 1 + len(refuted.cases) // 100]:  # a hundred or so are enough
+        for stream, n in streams_of(machine, task, law, case):
+            right, answered = answers_of(runner, task, stream[None].astype(int), n)
+            if ((right != answered) & (right >= 0)).any():
+                streams.setdefault(n, []).append(stream)
+    return streams
 
 
 def read_proof(path, model):

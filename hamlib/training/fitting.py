@@ -205,8 +205,8 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         kinds = [kind for kind in recipe.kinds if purpose == "train" or kind in ("placed", "reuse")]
         samples = recipe.loss["samples"] if purpose == "train" and recipe.reinforced else 1
         where = stream_seed(seed, purpose), first_step, recipe.lengths(n), *lesson
-        examples = wrong if purpose == "train" else ()
-        return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds), examples=examples)
+        shown = examples if purpose == "train" else ()
+        return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds), examples=shown)
 
     watching = [
         OnlyNumbers(),
@@ -224,13 +224,15 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
         stage = curriculum.stage
         rounded = lawful and float(answering.memory.digital)
-        found = flaws(answering, task) if rounded else ([], 1)
-        if found is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
+        wrong = flaws(answering, task) if rounded else {}
+        if wrong is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
             break
-        lesson, whole, (wrong, leaves) = stage.lesson(epoch), ("whole", *stage.whole()), found
-        if wrong:  # in trees of so many leaves that what is wrong does harm
-            longest = max(lesson[0], *map(len, wrong))
-            lesson = 1 << (longest - 1).bit_length(), max(2, leaves), None, False
+        lesson, whole, examples = stage.lesson(epoch), ("whole", *stage.whole()), ()
+        if wrong and epoch % 2:  # in turn with the stage's own, so that this is not forgotten
+            leaves = sorted(wrong)[epoch // 2 % len(wrong)]
+            examples = wrong[leaves]
+            longest = max(lesson[0], *map(len, examples))
+            lesson = 1 << (longest - 1).bit_length(), leaves, None, False
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
