@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -28,12 +29,17 @@ from hamlib.training import (
     train,
     try_rates,
     tune,
+    tuning,
 )
 from hamlib.training.runs import set_aside
-from hamlib.training.tuning import SPACE
 
 # With the book's memory: its noise, too, must go on where it stopped.
-SHORT = Recipe(task="smallest", memory="book", epochs=3, steps=40, validation_steps=4)
+SHORT = Recipe(task="smallest", memory="book", stages=grow(4), epochs=3, steps=40, validation_steps=4)
+
+
+def train_plainly(recipe, folder, seed=0, **more):
+    """`train` without XLA, which takes longer to compile than so few steps take."""
+    return train(recipe, folder, seed, verbose=0, jit_compile=False, **more)
 
 
 def history(folder):
@@ -129,10 +135,10 @@ def test_the_best_weights_are_kept(tmp_path):
             if epoch == 2:
                 self.model.set_weights([np.zeros_like(w) for w in self.model.get_weights()])
 
-    model, checkpoints = train(SHORT, tmp_path, seed=0, verbose=0, callbacks=[Wreck()])
+    model, checkpoints = train_plainly(SHORT, tmp_path, seed=0, callbacks=[Wreck()])
     errors = history(tmp_path)["val_wrong"]
     assert errors[2] > min(errors) and float(checkpoints.best_error) == pytest.approx(min(errors))
-    rate = wrong_rate(model, get_task("smallest"), 8, 2000, attention="soft")
+    rate = wrong_rate(model, get_task("smallest"), 4, 2000, attention="soft")
     assert abs((100 - rate.right) / 100 - min(errors)) < 0.1
 
 
@@ -140,7 +146,7 @@ def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
     recipe = dataclasses.replace(
         SHORT, stages=(Stage(2, until=1), Stage(4, until=2), Stage(8)), inputs=("mixed",), epochs=4
     )
-    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    _, checkpoints = train_plainly(recipe, tmp_path)
     assert history(tmp_path)["n"] == [2, 4, 8, 8]
     assert int(checkpoints.best_reached) == 16
     assert recipe.lengths(4) == ((1, 2), (1, 4)) and recipe.lengths(8) == ((1, 2), (1, 4), (1, 8))
@@ -148,7 +154,7 @@ def test_the_curriculum_doubles_n_and_keeps_the_small_ones(tmp_path):
 
 def test_the_curriculum_waits_for_its_threshold(tmp_path):
     recipe = dataclasses.replace(SHORT, stages=grow(8, 16, until=0.0), epochs=2)
-    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    _, checkpoints = train_plainly(recipe, tmp_path)
     assert history(tmp_path)["n"] == [8, 8]
 
 
@@ -170,8 +176,8 @@ LESSONS = dataclasses.replace(
     task="sort",
     stages=(
         Stage(2, until=1),
-        Stage(8, ((8, 8, 1), (16, 4, 1)), until=2),
-        Stage(8, ((8, 8, 2), (16, 4, 4)), anywhere=True),
+        Stage(4, ((4, 4, 1), (8, 2, 1)), until=2),
+        Stage(4, ((4, 4, 2), (8, 2, 2)), anywhere=True),
     ),
     inputs=("mixed",),
     epochs=4,
@@ -183,14 +189,14 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
     """First symbols, then short answers, deep trees in turn; a run that was stopped ends with the same weights."""
     assert [LESSONS.stages[stage].lesson(epoch) for stage, epoch in ((0, 0), (1, 0), (1, 1), (2, 2), (2, 3))] == [
         (2, None, None, False),
-        (8, 8, 1, False),
-        (4, 16, 1, False),
-        (8, 8, 2, True),
-        (4, 16, 4, True),
+        (4, 4, 1, False),
+        (2, 8, 1, False),
+        (4, 4, 2, True),
+        (2, 8, 2, True),
     ]
     assert LESSONS.lengths(4) == ((1, 2), (1, 4))
-    model, _ = train(LESSONS, tmp_path / "unbroken", verbose=0)
-    assert history(tmp_path / "unbroken")["n"] == [2, 8, 8, 8]
+    model, _ = train_plainly(LESSONS, tmp_path / "unbroken")
+    assert history(tmp_path / "unbroken")["n"] == [2, 4, 4, 4]
 
     class Stop(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -198,8 +204,8 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(LESSONS, tmp_path / "stopped", verbose=0, callbacks=[Stop()])
-    again, _ = train(LESSONS, tmp_path / "stopped", verbose=0)
+        train_plainly(LESSONS, tmp_path / "stopped", callbacks=[Stop()])
+    again, _ = train_plainly(LESSONS, tmp_path / "stopped")
     assert history(tmp_path / "stopped") == history(tmp_path / "unbroken")
     for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -209,12 +215,12 @@ def test_lessons_take_turns_and_go_on_after_a_stop(tmp_path):
 def test_a_recipe_begins_with_the_weights_of_another(tmp_path):
     small = dataclasses.replace(RECIPES["smallest-2016"], stages=grow(4), epochs=2, steps=20, validation_steps=1)
     recipe = dataclasses.replace(small, start=small, epochs=1, learning_rate=(1e-9, 1e-9))
-    model, run = train(recipe, tmp_path / "run", seed=2, verbose=0)
-    alone, before = train(small, tmp_path / "alone", seed=2, verbose=0)
+    model, run = train_plainly(recipe, tmp_path / "run", seed=2)
+    alone, before = train_plainly(small, tmp_path / "alone", seed=2)
     for ours, theirs in zip(model.get_weights(), alone.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     assert recipe.total_steps() == 60 and float(run.seconds) > 0 and int(run.epoch) == 1
-    again, rerun = train(recipe, tmp_path / "run", seed=2, verbose=0)
+    again, rerun = train_plainly(recipe, tmp_path / "run", seed=2)
     assert float(rerun.seconds) == float(run.seconds)  # of both
     np.testing.assert_array_equal(again.get_weights()[0], model.get_weights()[0])
 
@@ -235,7 +241,7 @@ def test_the_noise_falls_to_zero_or_stays(tmp_path, recipe, expected):
             seen.append(float(self.model.memory.join.noise.numpy()))
 
     recipe = dataclasses.replace(recipe, stages=grow(2), epochs=4, steps=2, validation_steps=1)
-    train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
+    train_plainly(recipe, tmp_path, callbacks=[Watch()])
     assert seen == expected
 
 
@@ -317,11 +323,11 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
                 self.model.set_weights([np.full_like(w, np.nan) for w in self.model.get_weights()])
 
     with pytest.raises(ValueError, match="loss: got nan in epoch 2; .* the best weights are kept"):
-        train(SHORT, tmp_path, seed=0, verbose=0, callbacks=[Wreck()])
+        train_plainly(SHORT, tmp_path, seed=0, callbacks=[Wreck()])
     model = build(SHORT)
     load_weights(model, tmp_path / "best.weights.h5")
     assert np.isfinite(model.get_weights()[0]).all() and history(tmp_path)["epoch"] == [0]
-    _, run = train(SHORT, tmp_path, seed=0, verbose=0)  # it goes on from the last good state
+    _, run = train_plainly(SHORT, tmp_path, seed=0)  # it goes on from the last good state
     assert int(run.epoch) == 3 and np.isfinite(history(tmp_path)["loss"]).all()
 
 
@@ -331,11 +337,11 @@ def test_two_runs_in_one_folder(tmp_path):
 
 
 def test_checkpoints_that_are_all_damaged_are_no_fresh_start(tmp_path):
-    train(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path, verbose=0)
+    train_plainly(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path)
     for data in (tmp_path / "checkpoints").glob("*.data-*"):
         data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(ValueError, match="no checkpoint in .* can be read"):
-        train(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path, verbose=0)
+        train_plainly(dataclasses.replace(SHORT, steps=2, epochs=2), tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
@@ -363,7 +369,7 @@ def test_a_second_half_is_digital(tmp_path, monkeypatch, noise):
             seen.append([float(part) for part in (memory.digital, memory.embed.noise, memory.join.noise)])
 
     monkeypatch.setattr(fitting, "ATTEMPTS", 1)
-    train(recipe, tmp_path, verbose=0, callbacks=[Watch()])
+    train_plainly(recipe, tmp_path, callbacks=[Watch()])
     shares = (0.5, 0.25, 0, 0) if noise == "falls" else (0.5, 0.5, 0.5, 0.5)
     assert seen == [[digital, share, share] for digital, share in zip((0, 0, 1, 1), shares, strict=True)]
 
@@ -395,12 +401,12 @@ def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypa
         steps=1,
         validation_steps=1,
     )
-    _, checkpoints = train(recipe, tmp_path, verbose=0)
+    _, checkpoints = train_plainly(recipe, tmp_path)
     assert asked == 4 * [1] and int(checkpoints.epoch) == 7  # at last the best weights are asked
     assert [examples for examples in given[::2] if examples] == [[wrong]]  # validation has none
     assert {sizes[k] for k, examples in enumerate(given) if examples} == {(4, 8)}  # operations, leaves
     assert set(sizes[1::2]) == {(4, 2)}
-    train(recipe, tmp_path, verbose=0)
+    train_plainly(recipe, tmp_path)
     assert asked == 6 * [1] and len(read_log(tmp_path)["epoch"]) == 7
 
 
@@ -416,18 +422,18 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(fitting, "set_aside", killed)
-        train(recipe, tmp_path / "run", 7, verbose=0)
-    model, run = train(recipe, tmp_path / "run", 7, verbose=0)
-    alone, other = train(recipe, tmp_path / "alone", 1007, verbose=0)  # attempt 2 is the run of a seed of its own
+        train_plainly(recipe, tmp_path / "run", 7)
+    model, run = train_plainly(recipe, tmp_path / "run", 7)
+    alone, other = train_plainly(recipe, tmp_path / "alone", 1007)  # attempt 2 is the run of a seed of its own
     assert all(map(np.array_equal, model.get_weights(), alone.get_weights()))
     assert failed_attempts(tmp_path / "run") == [tmp_path / "run" / "attempt1"]
     assert len(read_log(tmp_path / "run" / "attempt1")["epoch"]) == len(read_log(tmp_path / "run")["epoch"]) == 2
-    again, same = train(recipe, tmp_path / "run", 7, verbose=0)  # done: it is only loaded
+    again, same = train_plainly(recipe, tmp_path / "run", 7)  # done: it is only loaded
     assert all(map(np.array_equal, again.get_weights(), alone.get_weights()))
     assert float(same.seconds) == float(run.seconds) > float(other.seconds)  # those of all attempts
     monkeypatch.setattr(fitting, "ATTEMPTS", 2)
     monkeypatch.setattr(fitting, "flaws", lambda *_: {})
-    train(recipe, tmp_path / "run", 7, verbose=0)
+    train_plainly(recipe, tmp_path / "run", 7)
     assert len(failed_attempts(tmp_path / "run")) == 1  # no more of them
 
 
@@ -484,7 +490,7 @@ def test_no_entropy_at_all(tmp_path):
         epochs=2,
         steps=2,
     )
-    train(dataclasses.replace(recipe, validation_steps=1), tmp_path, verbose=0)
+    train_plainly(dataclasses.replace(recipe, validation_steps=1), tmp_path)
     assert np.isfinite(read_log(tmp_path)["loss"]).all()
 
 
@@ -546,16 +552,21 @@ def test_unknown_recipe():
 
 
 def test_an_lstm_with_a_tree_learns_to_reverse(tmp_path):
-    """In less than a minute: 95% of the sequences of up to 8 symbols, soft and hard."""
+    """In less than a minute: 95% of the sequences of up to 4 symbols, soft and hard."""
     recipe = dataclasses.replace(
-        RECIPES["reverse"], stages=grow(8), epochs=6, learning_rate=(0.005, 0.0005), validation_steps=4
+        RECIPES["reverse"], stages=grow(4), epochs=6, learning_rate=(0.005, 0.0005), validation_steps=4
     )
     model, _ = train(recipe, tmp_path, verbose=0)
     for attention in ("soft", "hard"):
-        assert wrong_rate(model, get_task("reverse"), 8, 500, attention=attention, lengths=(1, 8)).right > 95
+        assert wrong_rate(model, get_task("reverse"), 4, 500, attention=attention, lengths=(1, 4)).right > 95
 
 
-def test_each_learning_rate_is_tried(tmp_path):
+@pytest.fixture
+def plain_search(monkeypatch):
+    monkeypatch.setattr(tuning, "train", functools.partial(train, jit_compile=False))
+
+
+def test_each_learning_rate_is_tried(tmp_path, plain_search):
     recipe = dataclasses.replace(SHORT, memory="2016", learning_rate=(0.002, 0.001), steps=10)
     errors = try_rates(recipe, tmp_path)
     assert len(RATES) >= 3 and tuple(errors) == RATES
@@ -565,13 +576,13 @@ def test_each_learning_rate_is_tried(tmp_path):
         assert read_run(folder) == dataclasses.replace(recipe, learning_rate=(rate, rate / 2), epochs=1)
 
 
-def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_a_search_at_random_goes_on_where_it_stopped(tmp_path, monkeypatch, plain_search):
     recipe = dataclasses.replace(SHORT, epochs=2, steps=10)
     unbroken = tune(recipe, tmp_path / "unbroken", 2)
     assert [trial.value for trial in unbroken.trials] == [
         min(history(tmp_path / "unbroken" / f"trial{k}")["val_wrong"]) for k in (0, 1)
     ]
-    low, high = SPACE["learning_rate"]
+    low, high = tuning.SPACE["learning_rate"]
     rates = [trial.params["learning_rate"] for trial in unbroken.trials]
     assert len(set(rates)) == 2 and all(low <= rate <= high for rate in rates)
     learning_rate = read_run(tmp_path / "unbroken" / "trial1").learning_rate  # this recipe's is constant
