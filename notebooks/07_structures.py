@@ -259,9 +259,9 @@ for n in (16, 128):
 # ## A stack that is right in every stream
 #
 # `stack-digital` learned the same job from operations and answers alone. Its memory is **digital** (chapter 11), and its training
-# inputs use leaves again. From the middle of its training on, the memory is taken apart into tables after each epoch; wherever they
-# break the law of a stack, operations that lead there stand in the next batches. Once no such place is left, the memory is *proved*
-# and the training over.
+# inputs use leaves again. From the middle of its training on, the memory is taken apart into tables after each epoch. Wherever they
+# break the law of a stack, operations that lead there, if they are answered wrongly, stand in every other epoch's batches. Once no
+# such place is left, the memory is *proved* and the training over.
 
 # %% [markdown]
 # The law: *what is held lies at the front; a PUSH goes to the first free leaf, a POP to the last one held.* It is checked for all pairs
