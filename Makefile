@@ -15,7 +15,7 @@ LEARNING := $(patsubst %,tests/test_%.py,cli training)
 REINFORCING := $(patsubst %,tests/test_%.py,distribute policy_gradient recipes register)
 ANSWERING := $(patsubst %,tests/test_%.py,access engine models pretrained)
 CHAPTERS := tests/test_notebooks.py
-PYTEST := $(BIN)/python -m pytest -n auto
+PYTEST := $(BIN)/python -m pytest -n auto --durations 8 --durations-min 20
 
 test: $(VENV)/ready
 	$(BIN)/ruff check .
