@@ -15,7 +15,7 @@ from hamlib.memory import check_attention
 from hamlib.models import Online, load_weights, save_weights, weights_hash, write_whole
 from hamlib.recipes import Recipe
 from hamlib.tasks import STRUCTURES, Structure, get_task
-from hamlib.tasks.base import numbers
+from hamlib.tasks.sampling import numbers
 from hamlib.training import build
 
 FOLDER = Path(__file__).parent / "pretrained"

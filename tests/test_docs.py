@@ -65,6 +65,11 @@ def commands(start):
     return [line.split("  #")[0].strip() for line in README.splitlines() if line.startswith(start)]
 
 
+def test_no_long_files():
+    lengths = {path.name: path.read_text().count("\n") for path in (ROOT / "hamlib").rglob("*.py")}
+    assert len(lengths) > 50 and {name: length for name, length in lengths.items() if length > 300} == {}
+
+
 def test_readme_shows_real_commands():
     assert commands("make ") and commands("python -m hamlib ")
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

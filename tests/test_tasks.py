@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hamlib.tasks import ALGORITHMS, PURPOSES, TASKS, Task, get_task, stream_seed
-from hamlib.tasks.base import window
+from hamlib.tasks.sampling import window
 
 smallest = get_task("smallest")
 

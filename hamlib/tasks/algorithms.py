@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from hamlib.tasks import odd
-from hamlib.tasks.base import Task, numbers, uniform, window
+from hamlib.tasks.base import Task
+from hamlib.tasks.sampling import numbers, uniform, window
 
 
 class Smallest(Task):

@@ -5,7 +5,8 @@ import tensorflow as tf
 
 from hamlib.memory import check_power_of_two
 from hamlib.tasks import odd
-from hamlib.tasks.base import Task, drawn, numbers, shuffled, uniform, window
+from hamlib.tasks.base import Task
+from hamlib.tasks.sampling import numbers, sampled, shuffled, uniform, window
 
 
 class Structure(Task):
@@ -34,7 +35,7 @@ class Structure(Task):
         pairs = self.check_request(n, batch_size, lengths, kinds)
         leaves = check_power_of_two(leaves or n, "leaves")
         seed = tf.cast(tf.stack([seed, step]), tf.int64)
-        operations, targets = _draw(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), kinds, leaves)
+        operations, targets = _sample(self, int(n), int(batch_size), seed, tf.constant(pairs, tf.int32), kinds, leaves)
         return self.told(self.on_leaves(operations, leaves), seed, kinds), targets
 
     def told(self, inputs, seed, kinds):
@@ -165,8 +166,8 @@ class Structure(Task):
 
 
 @tf.function(jit_compile=True, autograph=False)
-def _draw(task, n, batch_size, seed, pairs, kinds, leaves):
-    operations, m, _ = drawn(task, n, batch_size, seed, pairs, kinds, leaves)
+def _sample(task, n, batch_size, seed, pairs, kinds, leaves):
+    operations, m, _ = sampled(task, n, batch_size, seed, pairs, kinds, leaves)
     return operations, task.targets(operations, m)
 
 
