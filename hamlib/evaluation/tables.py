@@ -1,6 +1,7 @@
 """The rows of the ledger as text and as pictures."""
 
 import math
+import textwrap
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -90,7 +91,8 @@ def draw_tasks(rows, title=""):
     """
     columns = list({key: None for _, figures in rows for key in figures})
     wrong = np.array([[figures.get(key, (np.nan,))[0] for key in columns] for _, figures in rows])
-    longest = max(len(label) for label, _ in rows)  # the labels stand beside the map and must not squeeze it
+    labels = [textwrap.fill(label, 36) for label, _ in rows]
+    longest = max(map(len, "\n".join(labels).split("\n")))  # they stand beside the map and must not squeeze it
     size = (1.2 + 0.08 * longest + 1.1 * len(columns), 0.8 + 0.42 * max(3, len(rows)))
     figure, axes = plt.subplots(figsize=size, facecolor="white", layout="constrained")
     norm = mpl.colors.SymLogNorm(linthresh=0.05, linscale=0.3, vmin=0, vmax=100)
@@ -100,7 +102,7 @@ def draw_tasks(rows, title=""):
         color = "white" if norm(np.nan_to_num(value)) > 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize=8, linespacing=0.95)
     axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), [label for label, _ in rows])
+    axes.set_yticks(range(len(rows)), labels)
     axes.set_title(title, fontsize=10)
     bar = figure.colorbar(image)
     bar.set_ticks([0, 0.1, 1, 10, 100], labels=["0", "0.1", "1", "10", "100"])
