@@ -18,8 +18,8 @@ for name in ("smallest-2016", "sort", "stack", "sort-lstm+a"):
     recipe = RECIPES[name]
     keras.utils.set_random_seed(0)
     model = build(recipe)
-    model = PolicyGradient(model) if recipe.loss == "reinforce" else model
-    compile_model(model, recipe)
+    model = PolicyGradient(model) if recipe.reinforced else model
+    compile_model(model, recipe, jit_compile=False)
     task = get_task(recipe.task)
     loss = model.fit(stream(task, 4, 8, 0), steps_per_epoch=2, verbose=0).history["loss"][0]
     inputs, _ = task.examples(4, 3, 0, 0)

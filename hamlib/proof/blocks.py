@@ -44,6 +44,7 @@ class Refuted(Exception):
 
 
 def _short(label):
+    """Write a run of one letter as that letter."""
     return re.sub(r"(.)\1+", r"\1", label)
 
 

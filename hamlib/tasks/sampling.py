@@ -5,6 +5,15 @@ import tensorflow as tf
 
 
 def _sample(task, n, batch_size, seed, pairs, leaves, answers, skip, kinds):
+    """Sample a batch, as `Task.examples` says.
+
+    Args:
+        task, n, batch_size, leaves, answers, skip, kinds: as there.
+        seed, pairs: as in `sampled`.
+
+    Returns:
+        ``(inputs, targets)``, as there.
+    """
     symbols, m, seeds = sampled(task, n, batch_size, seed, pairs, kinds)
     queries = task.queries(symbols, m, tf.random.fold_in(seeds[0], 1))
     inputs, targets = {"symbols": symbols, "lengths": m}, _right_answers(task, symbols, m, queries)
