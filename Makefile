@@ -1,9 +1,10 @@
 # Sets up a virtual environment on the first call; then each target does one job.
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 
-.PHONY: train test lab notebooks site benchmark lock clean
+.PHONY: train test quick oldest colab chapters lab notebooks site benchmark lock clean
 
 train: ARGS ?= --recipe smallest-digital
 train: $(VENV)/ready
@@ -14,7 +15,7 @@ train: $(VENV)/ready
 LEARNING := $(patsubst %,tests/test_%.py,cli training)
 REINFORCING := $(patsubst %,tests/test_%.py,distribute policy_gradient recipes register)
 ANSWERING := $(patsubst %,tests/test_%.py,access engine models pretrained)
-CHAPTERS := tests/test_notebooks.py
+CHAPTERS := --maxschedchunk 1 --nbmake notebooks tests/test_notebooks.py
 PYTEST := $(BIN)/python -m pytest -n auto --durations 8 --durations-min 20
 
 test: $(VENV)/ready
@@ -24,8 +25,28 @@ test: $(VENV)/ready
 	$(PYTEST) --dist worksteal $(LEARNING) $(ARGS)
 	$(PYTEST) --dist worksteal $(REINFORCING) $(ARGS)
 	$(PYTEST) --dist worksteal $(ANSWERING) $(ARGS)
-	$(PYTEST) --dist worksteal tests $(addprefix --ignore=,$(LEARNING) $(REINFORCING) $(ANSWERING) $(CHAPTERS)) $(ARGS)
-	$(PYTEST) --maxschedchunk 1 --nbmake notebooks $(CHAPTERS) $(ARGS)
+	$(PYTEST) --dist worksteal tests $(addprefix --ignore=,$(LEARNING) $(REINFORCING) $(ANSWERING) tests/test_notebooks.py) $(ARGS)
+	$(PYTEST) $(CHAPTERS) $(ARGS)
+
+# What needs neither a browser nor signals, in minutes: for systems and versions that the rest has not been run on.
+quick: $(VENV)/ready
+	$(PYTEST) --dist worksteal $(patsubst %,tests/test_%.py,access drawing engine evaluation memory models odd \
+	  policy_gradient pretrained proof structures tasks weights) $(ARGS)
+
+# The same and the chapters with the oldest versions that pyproject.toml allows, and with those of Colab.
+oldest colab:
+	$(MAKE) quick chapters VENV=build/$@ CONSTRAINTS=build/$@.txt
+
+build/oldest.txt: pyproject.toml
+	mkdir -p $(@D)
+	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2.*/p' $< > $@
+
+build/colab.txt: Makefile
+	mkdir -p $(@D)
+	printf '%s\n' tensorflow==2.20.0 keras==3.13.2 numpy==2.0.2 matplotlib==3.10.0 ipython==7.34.0 > $@
+
+chapters: $(VENV)/ready
+	$(PYTEST) $(CHAPTERS) $(ARGS)
 
 lab: $(VENV)/ready
 	$(BIN)/jupyter lab notebooks
@@ -39,9 +60,9 @@ site: $(VENV)/ready
 benchmark: $(VENV)/ready
 	$(BIN)/python -m benchmarks
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .[book,site,test,tune]
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) -e .[book,site,test,tune]
 	touch $@
 
 lock:

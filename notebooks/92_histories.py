@@ -58,7 +58,7 @@ print("files:", sorted(path.name for path in (home / "unbroken").iterdir()))
 
 # %%
 PROGRAM = '''
-import dataclasses, os, signal, sys
+import dataclasses, psutil, sys
 from hamlib.recipes import RECIPES
 from hamlib.training import train
 import keras
@@ -66,7 +66,7 @@ import keras
 class Kill(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.model.optimizer.iterations >= int(sys.argv[2]):
-            os.kill(os.getpid(), signal.SIGKILL)
+            psutil.Process().kill()  # SIGKILL
 
 short = dataclasses.replace(RECIPES["smallest-2016"], epochs=8, steps=500, validation_steps=40)
 train(short, sys.argv[1], seed=0, verbose=0, callbacks=[Kill()] if len(sys.argv) > 2 else [])

@@ -1,13 +1,18 @@
-"""Let the tests import `book`, which is not installed; one site for all tests; and the memory that they took."""
+"""Let the tests import `book`, which is not installed; one site for all tests; and the memory that they take."""
 
-import fcntl
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from filelock import FileLock
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -20,8 +25,7 @@ def site(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder = base / "site"
-    with open(base / "site.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(base / "site.lock"):
         if not (folder / "seconds").exists():
             start = time.monotonic()
             pages.build(folder)
@@ -29,10 +33,21 @@ def site(tmp_path_factory):
     return folder
 
 
+WORKER = 3.5e9  # bytes that a worker may need, with a chapter's kernel
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """``-n auto``: one a core, but no more than memory allows."""
+    return max(1, min(os.cpu_count(), int(psutil.virtual_memory().available / WORKER)))
+
+
 PEAKS = {}  # of each worker: its own peak memory, and that of its largest child, such as a chapter's kernel, in MB
 
 
 def peaks():
+    if not resource:
+        return None
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return [resource.getrusage(who).ru_maxrss / unit for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 

@@ -188,15 +188,14 @@ def test_a_storage_that_cannot_be_reached(tmp_path, capsys, storage):
 
 RUN = """
 import sys
-import keras
+import keras, psutil
 from hamlib import training
 from test_distribute import SHARED
 
 class Die(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if sys.argv[3] == "dies" and int(self.model.optimizer.iterations.numpy()) > 8:
-            import os, signal
-            os.kill(os.getpid(), signal.SIGKILL)  # in the second epoch
+            psutil.Process().kill()  # in the second epoch
 
 try:
     model, run = training.train(SHARED, sys.argv[1], int(sys.argv[2]), verbose=0, callbacks=[Die()])

@@ -2,7 +2,6 @@ import dataclasses
 import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -54,16 +53,16 @@ def unbroken(tmp_path_factory):
 
 
 def run_killed(folder, where):
-    """Train SHORT in another process that kills itself with SIGKILL; return its exit status."""
+    """Train SHORT in another process that kills itself; return its exit status."""
     code = f"""
-        import os, signal, sys
-        import keras, tensorflow as tf
+        import os, sys
+        import keras, psutil, tensorflow as tf
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         from hamlib import training
         from test_training import SHORT
 
         def die():
-            os.kill(os.getpid(), signal.SIGKILL)
+            psutil.Process().kill()
 
         class Kill(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch, logs=None):
@@ -99,7 +98,7 @@ def run_killed(folder, where):
     "where", ["in mid-epoch", "while a checkpoint is written", "before the best weights are renamed"]
 )
 def test_a_killed_run_goes_on_as_if_it_never_had_been(tmp_path, unbroken, where):
-    assert run_killed(tmp_path / "run", where) == -signal.SIGKILL
+    assert run_killed(tmp_path / "run", where) not in (0, 1)  # neither its end nor an error
     model, checkpoints = train(SHORT, tmp_path / "run", seed=3, verbose=0)
     folder, expected, reference = unbroken
     assert history(tmp_path / "run")["epoch"] == [0, 1, 2]
