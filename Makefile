@@ -30,8 +30,9 @@ test: $(VENV)/ready
 
 # What needs neither a browser nor signals, in minutes: for systems and versions that the rest has not been run on.
 quick: $(VENV)/ready
-	$(PYTEST) --dist worksteal $(patsubst %,tests/test_%.py,access drawing engine evaluation memory models odd \
-	  policy_gradient pretrained proof structures tasks weights) $(ARGS)
+	$(PYTEST) --dist worksteal $(ANSWERING) $(ARGS)
+	$(PYTEST) --dist worksteal $(patsubst %,tests/test_%.py,drawing evaluation memory odd policy_gradient proof \
+	  structures tasks weights) $(ARGS)
 
 # The same and the chapters with the oldest versions that pyproject.toml allows, and with those of Colab.
 oldest colab:
@@ -39,7 +40,7 @@ oldest colab:
 
 build/oldest.txt: pyproject.toml
 	mkdir -p $(@D)
-	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2.*/p' $< > $@
+	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' $< > $@
 
 build/colab.txt: Makefile
 	mkdir -p $(@D)
