@@ -129,8 +129,9 @@ def first_errors(model, n, count=2000):
 for n in (8, 32, 256):
     height, left, right, copies_left, copies_right = first_errors(plain, n).T
     tie = left == right
-    print(f"n = {n:3}: {len(tie):4} wrong paths, {100 * tie.mean():.0f}% of them at ties,", end=" ")
-    print(f"with {copies_left[tie].mean():.1f} copies of the key on the left, {copies_right[tie].mean():.1f} on the right")
+    wrong, ties = max(1, len(tie)), max(1, tie.sum())  # there may be none
+    print(f"n = {n:3}: {len(tie):4} wrong paths, {100 * tie.sum() / wrong:.0f}% of them at ties, with", end=" ")
+    print(f"{copies_left[tie].sum() / ties:.1f} copies of the key on the left, {copies_right[tie].sum() / ties:.1f} on the right")
 
 
 # %%
