@@ -302,7 +302,10 @@ def test_a_chapter_runs_and_its_first_exercise_turns_green(browser, lab, tmp_pat
 
     def all_cells_have_run():
         tab.keyboard.press("Control+s")
-        ran = source.code_cells(nbformat.read(path, as_version=4))
+        try:
+            ran = source.code_cells(nbformat.read(path, as_version=4))
+        except nbformat.reader.NotJSONError:  # it is being saved
+            return False
         errors = [output for cell in ran for output in cell.outputs if output.output_type == "error"]
         assert not errors
         return all(cell.execution_count for cell in ran) and kernel_is_ready()
