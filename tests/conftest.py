@@ -33,7 +33,7 @@ def site(tmp_path_factory):
     return folder
 
 
-WORKER = 3.5e9  # bytes that a worker may need, with a chapter's kernel
+WORKER = 5e9  # bytes that a worker may need
 
 
 @pytest.hookimpl(optionalhook=True)
