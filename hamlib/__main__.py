@@ -13,7 +13,7 @@ import numpy as np
 
 from hamlib import evaluation, pretrained, training
 from hamlib.evaluation import plan
-from hamlib.memory import ATTENTIONS
+from hamlib.memory import ATTENTIONS, DIGITAL
 from hamlib.models import check_fits, load_weights
 from hamlib.proof import extract, places
 from hamlib.proof.command import add_options, prove_command
@@ -155,7 +155,7 @@ def _train(options):
             watch = _bar(examples, f"n = {n:,}")
             measured[n] = (evaluation.wrong_rate(model, task, n, examples, lengths=lengths, watch=watch).right,) * 3
     print(evaluation.table_text([*rows, ("this run, hard", measured)]))
-    if recipe.memory and recipe.memory["join"] == "carry":  # a digital memory: what no table can say
+    if recipe.memory and recipe.memory["join"] in DIGITAL:  # a digital memory: what no table can say
         prove_command(argparse.Namespace(task=task.name, folder=folder, json=False))
 
 

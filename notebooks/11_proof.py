@@ -289,7 +289,7 @@ with check("11.2"):
 #   entry.
 # - One wrong pair is a concrete wrong input; no wrong pair is a proof, for every n.
 #
-# Chapter 7 has a stack that is proved in the same way. Not proved yet: memories with an LSTM, whose state is not finite, the queue and
-# the priority queue.
+# Chapter 7 has a stack and a queue that are proved in the same way. Not proved yet: memories with an LSTM, whose state is not finite,
+# and the priority queue.
 #
 # **Next:** all tasks so far came with hamlib. [Chapter 12, *Make it yours*](12_yours.ipynb), trains one of your own.

@@ -279,6 +279,7 @@ def test_workers_refuse_what_they_do_not_share(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(workers, "PATIENCE", 0.5)
     for arguments, status, message in [
         (["train", "stack"], 2, "loss: got 'reinforce' for 2 workers; expected one"),
+        (["train", "queue", "--recipe", "queue-digital"], 2, "loss: got 'best-leaf' for 2 workers; expected one"),
         (["train", "--set", "batch_size=1"], 2, "batch_size: got 1 for 2 workers"),
         (["tune", "sort"], 2, "TF_CONFIG: got several workers; expected none: the trials"),
         (["ledger", "sort"], 2, "TF_CONFIG: got several workers; expected none: the jobs"),

@@ -311,9 +311,12 @@ def test_n_must_be_a_power_of_two(n):
         (dict(noise=0.5), "noise: got 0.5"),
         (dict(node="sharp"), "node: unknown 'sharp'; known: relu-unbiased, relu, "),
         (dict(join="old"), "join: unknown 'old'; known: new, copy, copy-at-first, carry"),
-        (dict(write=False), "write: unknown False; known: .*replace-saturating, None"),
+        (dict(write=False), "write: unknown False; known: .*replace-saturating, put, None"),
         (dict(join="copy", node="relu"), "node: got 'relu'; with join='copy', expected 'saturating'"),
         (dict(join="carry", marks=32), "marks: got 32; expected fewer than node_width = 32"),
+        (dict(join="digits"), "write: got 'highway' with join='digits'; 'put' and 'digits' go together"),
+        (dict(write="put"), "write: got 'put' with join='new'; 'put' and 'digits' go together"),
+        (dict(join="digits", write="put"), r"node_width: got 32; expected query_width \+ marks = 35"),
     ],
 )
 def test_bad_widths(bad, message):

@@ -23,19 +23,23 @@ from hamlib.proof import (
     TableRunner,
     TreeMachine,
     Undecided,
+    begun,
     examine,
     extract,
-    flaws,
+    is_proved,
     places,
     prove,
+    random_starts,
     read_proof,
     theorem,
 )
-from hamlib.proof.blocks import HELD, POP, QueueLaw
 from hamlib.proof.examples import answers_of
+from hamlib.proof.laws import HELD, POP, QueueLaw
 from hamlib.proof.machine import EITHER
 from hamlib.proof.theorem import operations_of
+from hamlib.recipes import RECIPES
 from hamlib.tasks import get_task
+from hamlib.training import build
 
 SYMBOLS = np.array(list(itertools.product((0, 1), repeat=10)), "float32")
 KEYS = (SYMBOLS[:, :5] @ 2 ** np.arange(4, -1, -1)).astype(int)
@@ -204,17 +208,38 @@ def test_a_queue_is_never_full():
 
 
 @pytest.mark.parametrize("name, table, where", [("stack", "right", (9, 33)), ("queue", "right", (0, 33 + 4 * 5))])
-def test_flaws_are_streams_that_are_answered_wrongly(name, table, where, monkeypatch):
-    task = get_task(name)
-    for machine, wrong in (MACHINES[name], False), (flipped(MACHINES[name], table, where), True):
+def test_whether_a_model_is_proved(name, table, where, monkeypatch):
+    for machine, proved in (MACHINES[name], True), (flipped(MACHINES[name], table, where), False):
         monkeypatch.setattr(theorem, "extract", lambda *_, machine=machine, **__: machine)
-        found = flaws(None, task)
-        assert found if wrong else found is None
-        for n, streams in (found or {}).items():
-            for stream in streams:
-                right, answered = answers_of(TableRunner(machine, task), task, stream[None].astype(int), n)
-                assert ((right != answered) & (right >= 0)).any() and task.problem(stream.astype(int)) is None
-                assert np.cumsum(1 - 2 * stream[:, 0]).max() <= task.room(n)
+        assert is_proved(None, get_task(name)) == proved
+    monkeypatch.undo()
+    assert not is_proved(build(RECIPES[name]), get_task(name))  # its states are not finitely many
+
+
+@pytest.mark.parametrize("name", ["stack", "queue"])
+def test_a_start_goes_on_as_its_stream_does(name):
+    """From any lawful filling, with the right answers, a right machine answers right; and all fillings come."""
+    task, law, machine, n, fillings = get_task(name), LAWS[name], MACHINES[name], 4, set()
+    some = random_starts(task, n, 8, 400, [3, 1])
+    inputs, targets = begun(task, some, 8)
+    for number, (leaves, rows) in enumerate(some):
+        letters = {None: law.unused, POP: law.popped}
+        filling = "".join(letters.get(row, HELD) for row in leaves)
+        fillings.add(filling)
+        assert law.label(filling) in law.labels and len(rows) == 8
+        stream = machine.operations[[*law.stream(leaves), *rows]]
+        assert np.array_equal(inputs["queries"][number], stream[-8:])
+        right, answered = answers_of(TableRunner(machine, task), task, stream[None].astype(int), n)
+        assert np.array_equal(right[0, -8:], targets[number]) and (answered == right)[right >= 0].all()
+        filled = [row is not None for row in leaves]
+        written = machine.operations[[row for row in leaves if row is not None]]
+        assert np.array_equal(inputs["filled"][number], filled)
+        assert np.array_equal(inputs["written"][number][filled], written)
+    lawful = ["".join(letters) for letters in itertools.product([law.unused, law.popped, HELD], repeat=n)]
+    lawful = {each for each in lawful if law.label(each) in law.labels and each.count(HELD) <= task.room(n)}
+    assert fillings == lawful
+    again = random_starts(task, n, 8, 400, [3, 1])
+    assert again == some != random_starts(task, n, 8, 400, [3, 2])
 
 
 def test_a_counterexample_is_short():
@@ -356,8 +381,10 @@ def test_the_shipped_proof_holds_again(tmp_path, name):
 @pytest.mark.parametrize("part", ["search", "answer"])
 def test_what_is_too_near_to_a_threshold_is_either(part):
     """A bias puts the nearest decision, or the nearest bit, on its threshold: another device may see it otherwise."""
-    shipped = load_pretrained("stack-digital")
-    model, operations = shipped.model, operations_of(shipped.task)
+    memory = dict(node_width=6, query_width=6, join="carry", write="replace-saturating", marks=2)
+    memory["hidden"] = {"join": 16, "search": 8}
+    model, operations = build(dataclasses.replace(RECIPES["stack"], memory=memory)), operations_of(get_task("stack"))
+    model.memory.digital.assign(1.0)
     bias = {"search": model.memory.search.last, "answer": model.output_mlp.first}[part].bias
     first, near = np.array(bias), 0.5 + extract(model, operations=operations).margins[part]
     seen, distance = set(), np.log(near / (1 - near))

@@ -65,7 +65,8 @@ SCHEDULES = {
     "raw-sort": "b9b90c0e80ff",
     "reverse-reinforce": "776e05f505a7",
     "stack": "1ce7d1b6e798",
-    "stack-digital": "cdb5983df369",
+    "stack-digital": "f8934a1df537",
+    "queue-digital": "f8934a1df537",
     "queue": "c03c7f1d0e99",
     "priority-queue-sixteen": "ee0026752151",
     "priority-queue": "35972cd7f6a0",
@@ -94,7 +95,7 @@ BATCHES = {
     "merge": "408500fec84a",
     "add": "13d94aa767a5",
     "stack": "4db9d6699425",
-    "stack-digital": "dfbf5c4a27fc",
+    "stack-digital": "774815a559d9",
     "priority-queue": "b3e7ceca2a00",
 }
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from hamlib.evaluation import wrong_rate
 from hamlib.memory import PRESETS
 from hamlib.models import load_weights, locked
+from hamlib.proof import begun, random_starts
 from hamlib.recipes import RATES, RECIPES, Recipe, Stage, get_recipe, grow
 from hamlib.tasks import get_task
 from hamlib.training import (
@@ -360,7 +361,7 @@ def test_reading_what_is_no_run(tmp_path):
 
 
 @pytest.mark.parametrize("noise", ["falls", "stays"])
-def test_a_second_half_is_digital(tmp_path, monkeypatch, noise):
+def test_when_a_memory_is_digital(tmp_path, monkeypatch, noise):
     recipe = dataclasses.replace(SHORT, memory="digital", noise=noise, epochs=4, steps=2, validation_steps=1)
     seen = []
 
@@ -372,49 +373,44 @@ def test_a_second_half_is_digital(tmp_path, monkeypatch, noise):
     monkeypatch.setattr(fitting, "ATTEMPTS", 1)
     train_plainly(recipe, tmp_path, callbacks=[Watch()])
     shares = (0.5, 0.25, 0, 0) if noise == "falls" else (0.5, 0.5, 0.5, 0.5)
-    assert seen == [[digital, share, share] for digital, share in zip((0, 0, 1, 1), shares, strict=True)]
+    digital = (0, 0, 1, 1) if noise == "falls" else (1, 1, 1, 1)
+    assert seen == [[rounded, share, share] for rounded, share in zip(digital, shares, strict=True)]
 
 
-def test_what_a_memory_does_wrong_is_trained_until_nothing_is(tmp_path, monkeypatch):
-    """From the first rounded epoch on its flaws stand in every other epoch; a run that is proved is over."""
-    task, asked = get_task("stack"), []
-    wrong = np.stack([task.push(k) for k in (3, 5)] + [task.pop()] * 2)
+def test_starts_are_trained_until_it_is_proved(tmp_path, monkeypatch):
+    """Each epoch has starts of its own, of the lesson's size; once it is proved, the run is over, and stays so."""
+    asked, given = [], []
 
-    def flaws(model, task):
+    def is_proved(model, task):
         asked.append(float(model.memory.digital))
-        return {8: [wrong]} if len(asked) < 3 else None
+        return len(asked) > 3
 
-    monkeypatch.setattr(fitting, "flaws", flaws)
-    given, sizes = [], []
+    def batches(task, n, *args, examples=None, **more):
+        if examples:
+            given.append((examples[0]["filled"].shape, examples[1].shape[1], examples[0]["queries"].sum()))
+        return stream(task, n, *args, examples=examples, **more)
 
-    def batches(task, n, *args, examples=(), **more):
-        given.append(examples)
-        sizes.append((n, args[-3]))
-        return stream(task, n, *args, **more)
-
+    monkeypatch.setattr(fitting, "is_proved", is_proved)
     monkeypatch.setattr(fitting, "stream", batches)
     recipe = dataclasses.replace(
-        RECIPES["stack"],
-        memory=dict(node_width=6, query_width=6, join="carry", write="replace-saturating", marks=2),
-        stages=(Stage(4, leaves=2),),
-        inputs=("reuse",),
+        RECIPES["queue-digital"],
+        stages=(Stage(4, ((2, 4, 4), (4, 8, 8)), leaves=4),),
+        batch_size=4,
         epochs=8,
-        steps=1,
+        steps=2,
         validation_steps=1,
     )
     _, checkpoints = train_plainly(recipe, tmp_path)
-    assert asked == 4 * [1] and int(checkpoints.epoch) == 7  # at last the best weights are asked
-    assert [examples for examples in given[::2] if examples] == [[wrong]]  # validation has none
-    assert {sizes[k] for k, examples in enumerate(given) if examples} == {(4, 8)}  # operations, leaves
-    assert set(sizes[1::2]) == {(4, 2)}
+    assert asked == [0] + 4 * [1] and int(checkpoints.epoch) == 3  # at last the best weights are asked
+    assert [each[:2] for each in given] == [((8, 2), 4), ((8, 4), 8), ((8, 2), 4)] and given[0] != given[2]
     train_plainly(recipe, tmp_path)
-    assert asked == 6 * [1] and len(read_log(tmp_path)["epoch"]) == 7
+    assert len(asked) == 7 and len(read_log(tmp_path)["epoch"]) == 3
 
 
 def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     recipe = dataclasses.replace(SHORT, memory="digital", epochs=2, steps=2, validation_steps=1)
-    verdicts = iter([{}, None, None, None])
-    monkeypatch.setattr(fitting, "flaws", lambda *_: next(verdicts))
+    verdicts = iter([False, True, True, True])
+    monkeypatch.setattr(fitting, "is_proved", lambda *_: next(verdicts))
 
     def killed(folder):
         (folder / "attempt1").mkdir()
@@ -433,7 +429,7 @@ def test_what_is_not_proved_is_trained_anew(tmp_path, monkeypatch):
     assert all(map(np.array_equal, again.get_weights(), alone.get_weights()))
     assert float(same.seconds) == float(run.seconds) > float(other.seconds)  # those of all attempts
     monkeypatch.setattr(fitting, "ATTEMPTS", 2)
-    monkeypatch.setattr(fitting, "flaws", lambda *_: {})
+    monkeypatch.setattr(fitting, "is_proved", lambda *_: False)
     train_plainly(recipe, tmp_path / "run", 7)
     assert len(failed_attempts(tmp_path / "run")) == 1  # no more of them
 
@@ -451,20 +447,15 @@ def test_a_kill_while_an_attempt_is_set_aside(tmp_path):
     assert moved == {"start", "log.csv", "best.weights.h5", "checkpoints", "logs"}
 
 
-def test_flaws_stand_in_a_quarter_of_a_batch_with_their_answers():
+def test_examples_that_are_given_come_in_turn():
     task = get_task("stack")
-    two = [np.stack([task.push(k), task.push(k + 1), task.pop(), task.pop()]) for k in (3, 5)]
-    plain, _ = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",))))
-    batches = iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=two))
-    for inputs, targets in (next(batches), next(batches)):
-        asked, answers = np.asarray(inputs["queries"])[::8], np.asarray(targets)[::8]
-        assert {each[:4].tobytes() for each in asked} == {each.tobytes() for each in two}
-        for each, answer in zip(asked, answers, strict=True):
-            assert (answer[[0, 1, 4, 5, 6, 7]] == -1).all()
-            assert np.array_equal(answer[2:4], each[[1, 0], 1:])
-    first = next(iter(stream(task, 8, 16, 0, 0, None, 4, samples=2, kinds=("reuse",), examples=two)))[0]["queries"]
-    others = np.arange(32) % 8 >= 2
-    assert np.array_equal(np.asarray(first)[others], np.asarray(plain["queries"])[others])
+    examples = begun(task, random_starts(task, 4, 8, 5, [1]), 8)
+    batches = iter(stream(task, 8, 3, 0, 1, samples=2, examples=examples))
+    for rows in [3, 4, 0], [1, 2, 3]:
+        inputs, targets = next(batches)
+        assert np.array_equal(targets, examples[1][np.repeat(rows, 2)])
+        for name, value in examples[0].items():
+            assert np.array_equal(inputs[name], np.asarray(value)[np.repeat(rows, 2)])
 
 
 @pytest.mark.parametrize(
@@ -503,7 +494,8 @@ def test_no_entropy_at_all(tmp_path):
             r"entropy: got \(0.1, 0\); expected two positive numbers",
         ),
         (dict(loss=dict(discount=1)), "loss: got {'discount': 1}; expected discount, entropy, samples"),
-        (dict(loss="squared"), "loss: got 'squared'; expected reinforce, mean_squared_error"),
+        (dict(loss="squared"), "loss: got 'squared'; expected reinforce, best-leaf, mean_squared_error"),
+        (dict(loss="best-leaf"), "loss: got 'best-leaf'; it is for stack, queue with join='digits'"),
         (dict(loss=dict(discount=1.5, entropy=(0, 0), samples=1)), r"discount: got 1.5; expected γ in \[0, 1\]"),
         (dict(memory="book"), "noise: got .* with 'reinforce' and task smallest, none of embed, join, search"),
         (dict(task="sort", memory="book-ask"), "noise: got .* and task sort, none of embed, search"),

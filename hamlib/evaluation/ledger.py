@@ -25,7 +25,8 @@ ROWS = {"smallest": {"smallest-digital": "digital", "smallest": "hamlib", "small
 ROWS["reverse"]["reverse-reinforce"] = "LSTM+HAM with REINFORCE"
 ROWS["sort"] |= {"sort-digital": "digital raw HAM", "raw-sort": "raw HAM, no LSTM"}
 ROWS |= {task: {task: "raw HAM"} for task in TABLE2_TASKS}
-ROWS["stack"]["stack-digital"] = "digital raw HAM"
+for _task in ("stack", "queue"):
+    ROWS[_task][f"{_task}-digital"] = "digital raw HAM"
 SEEDS = {
     "smallest-digital": (0, 1, 2, 3, 4),
     "smallest": (0, 1, 2, 3, 4),
@@ -33,7 +34,9 @@ SEEDS = {
     "sort-digital": (0, 1, 2),
     "raw-sort": (0, 1, 2),
 }
-SEEDS |= {name: (0, 1, 2) for name in (*TABLE1_TASKS, *TABLE2_TASKS, "stack-digital", "reverse-reinforce")}
+SEEDS |= {
+    name: (0, 1, 2) for name in (*TABLE1_TASKS, *TABLE2_TASKS, "stack-digital", "queue-digital", "reverse-reinforce")
+}
 SEEDS |= {f"{task}-{model}": (0,) for task in TABLE1_TASKS for model in ("lstm", "lstm+a")}
 FULL = {8: 10_000, 16: 10_000, 32: 10_000, 64: 10_000, 128: 10_000, 256: 10_000, 1024: 2_000, 65536: 100}
 # For each task and n: the lengths of the inputs (None: n) and how many examples, soft and hard.

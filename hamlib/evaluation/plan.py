@@ -16,7 +16,7 @@ from hamlib import pretrained, training
 from hamlib.evaluation.ledger import ROWS, SEEDS, ledger_rows, measure, read_ledger, write_ledger
 from hamlib.evaluation.odd import measure_odd
 from hamlib.evaluation.tables import table_text
-from hamlib.memory import ATTENTIONS
+from hamlib.memory import ATTENTIONS, DIGITAL
 from hamlib.models import load_weights, locked, weights_hash, write_whole
 from hamlib.proof import Proof, Undecided, examine
 from hamlib.recipes import RECIPES
@@ -158,7 +158,7 @@ class Job:
             f"TensorFlow {tf.__version__}, Keras {keras.__version__}",
             best_validation_error=float(run.best_error),
         )
-        if recipe.memory and recipe.memory["join"] == "carry":
+        if recipe.memory and recipe.memory["join"] in DIGITAL:
             try:
                 found = examine(model, task)
                 entry["proof"] = dataclasses.asdict(found) if isinstance(found, Proof) else found.as_json()

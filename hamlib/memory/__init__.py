@@ -15,13 +15,14 @@ hard     ``path[batch, log2 n + 1]``, ints:   one leaf               that leaf, 
 =======  ===================================  =====================  ================================
 """
 
-from hamlib.memory.forms import PRESETS, preset, spell_out
+from hamlib.memory.forms import DIGITAL, PRESETS, preset, spell_out
 from hamlib.memory.mlp import FLOAT32, MLP
 from hamlib.memory.nodes import add_rows, put_rows, read_leaves, rows, siblings
 from hamlib.memory.tree import ATTENTIONS, TreeMemory, check_attention, check_power_of_two
 
 __all__ = [
     "ATTENTIONS",
+    "DIGITAL",
     "FLOAT32",
     "MLP",
     "PRESETS",

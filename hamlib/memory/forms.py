@@ -8,7 +8,8 @@ NODES = {
     "saturating": dict(activation="hard_tanh", normalise=True),  # this book
 }
 # What JOIN makes of two children, and the carry gate's bias: how much it copies before anything is learned.
-JOINS = {"new": 0.0, "copy": 0.0, "copy-at-first": 1.0, "carry": 0.0}
+JOINS = {"new": 0.0, "copy": 0.0, "copy-at-first": 1.0, "carry": 0.0, "digits": 0.0}
+DIGITAL = "carry", "digits"
 # How WRITE begins or ends. "emptying" is "highway" with first biases that empty a leaf. A WRITE that replaces is H of
 # the query alone, in the digits of a sigmoid or of a saturating node.
 WRITES = {
@@ -16,6 +17,7 @@ WRITES = {
     "emptying": dict(empties=4.0),
     "replace": dict(activation="sigmoid"),
     "replace-saturating": dict(activation="hard_tanh"),
+    "put": {},  # nothing is learned: a PUSH is put into the leaf, a POP empties it
 }
 
 PARTS = ("embed", "join", "search", "write")
@@ -115,6 +117,8 @@ def check_forms(node, join, write):
             raise ValueError(f"{name}: unknown {value!r}; known: {', '.join(map(str, known))}")
     if join != "new" and node != "saturating":
         raise ValueError(f"node: got {node!r}; with join={join!r}, expected 'saturating'")
+    if (join == "digits") != (write == "put"):
+        raise ValueError(f"write: got {write!r} with join={join!r}; 'put' and 'digits' go together")
 
 
 def check_parts(name, values, parts, known):

@@ -59,8 +59,11 @@ class MLP(keras.layers.Layer):
     def call(self, inputs, query=None, noise=None):
         """Map ``inputs[batch, k, input_width]`` and ``query[batch, query_width]`` to ``[batch, k, units]``.
 
-        ``noise[batch, k, units]`` is added before the activation.
+        ``noise[batch, k, units]`` is added before the activation; where it is wider, the rest of it to the inputs.
         """
+        units = (self.last or self.first).units
+        if noise is not None and noise.shape[-1] > units:
+            inputs, noise = inputs + noise[..., units:], noise[..., :units]
         x = self.first(inputs)
         if query is not None:
             x = x + self.query(query)[:, None, :]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from hamlib.memory.forms import DEFAULTS, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
+from hamlib.memory.forms import DEFAULTS, DIGITAL, JOINS, NODES, PARTS, WRITES, check_forms, check_parts
 from hamlib.memory.mlp import FLOAT32, MLP
 
 
@@ -29,8 +29,10 @@ class Parts(keras.layers.Layer):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: got {value!r}; expected an integer of at least 1")
         check_forms(node, join, write)
-        if join == "carry" and marks >= node_width:
+        if join in DIGITAL and marks >= node_width:
             raise ValueError(f"marks: got {marks}; expected fewer than node_width = {node_width}")
+        if join == "digits" and node_width != query_width + marks:
+            raise ValueError(f"node_width: got {node_width}; expected query_width + marks = {query_width + marks}")
         hidden = check_parts("hidden", DEFAULTS["hidden"] if hidden is None else hidden, PARTS, int)
         noise = check_parts("noise", {} if noise is None else noise, PARTS[:3], float)
         super().__init__(**kwargs | FLOAT32)
@@ -39,11 +41,13 @@ class Parts(keras.layers.Layer):
         self.writable = write is not None
         self.carried = carried = node_width - marks if join == "carry" else node_width
 
-        # JOIN makes the value itself; or H, T and g; or the marks and g.
-        self.join_units = {"new": node_width, "carry": marks + 1}.get(join, 2 * node_width + 1)
+        # JOIN makes the value itself; or the marks, and g; or H, T and g.
+        self.join_units = dict(new=node_width, digits=marks, carry=marks + 1).get(join, 2 * node_width + 1)
+        self.seen = marks if join == "digits" else node_width  # how many coordinates of a child JOIN sees
+        self.join_noise = self.join_units + 2 * self.seen * (join == "digits")  # its width: on what JOIN sees, too
         ends = dict(activation="hard_tanh") if join == "carry" else NODES[node]
         self.embed = MLP(symbol_width, carried, hidden=hidden["embed"], noise=noise["embed"], **NODES[node])
-        self.join = MLP(2 * node_width, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
+        self.join = MLP(2 * self.seen, self.join_units, hidden=hidden["join"], noise=noise["join"], **ends)
         ask = dict(query_width=query_width, hidden=hidden["search"], noise=noise["search"])
         self.search = MLP(node_width, 1, activation="sigmoid", **ask)
         self.write_gate = self.write_value = None  # T and H
@@ -52,12 +56,12 @@ class Parts(keras.layers.Layer):
             self.write_gate, self.write_value = MLP(carried, carried, **sees), MLP(carried, carried, **sees)
             for mlp, bias in (self.write_gate, WRITES[write]["empties"]), (self.write_value, -WRITES[write]["empties"]):
                 (mlp.last or mlp.first).bias.assign(bias * np.ones(carried))
-        elif write:
+        elif write and write != "put":
             self.write_value = MLP(query_width, carried, hidden=hidden["write"], **WRITES[write])
         if JOINS[join]:
             self.join.norm.beta.assign(-JOINS[join] * (np.arange(self.join_units) // node_width == 1))  # T's
         self.digital = None
-        if join == "carry":
+        if join in DIGITAL:
             self.digital = self.add_weight(name="digital", shape=(), initializer="zeros", trainable=False)
         self.built = True
 
@@ -66,10 +70,16 @@ class Parts(keras.layers.Layer):
 
     def _joined(self, pairs, noise=None):
         """JOIN of ``pairs[batch, k, 2d]``, left and right child side by side: ``[batch, k, d]``."""
-        made, d, form = self.join(pairs, noise=noise), self.node_width, self.config["join"]
+        d, form = self.node_width, self.config["join"]
+        left, right = pairs[..., :d], pairs[..., d:]
+        if form == "digits":  # a subtree without anything is zeros at every height
+            marks = ops.concatenate([left[..., -self.seen :], right[..., -self.seen :]], axis=-1)
+            made = self._digits(self.join(marks, noise=noise))
+            made = ops.where(ops.any(marks != 0, axis=-1, keepdims=True), made, 0.0)
+            return ops.concatenate([ops.zeros_like(left[..., : -self.seen]), made], axis=-1)
+        made = self.join(pairs, noise=noise)
         if form == "new":
             return made
-        left, right = pairs[..., :d], pairs[..., d:]
         if form == "carry":
             made = self._digits(made)
         from_right = (made[..., -1:] + 1) / 2  # from [-1, 1] to [0, 1]
@@ -91,6 +101,9 @@ class Parts(keras.layers.Layer):
 
     def written(self, leaves, query):
         """WRITE of ``leaves[batch, k, d]`` in its highway form: ``T * H + (1 - T) * h_a``; where it replaces, H."""
+        if self.config["write"] == "put":  # the first bit of an operation says that it is a POP
+            new = (1 - query[:, :1]) * ops.pad(query, ((0, 0), (0, self.seen)), constant_values=1.0)
+            return ops.broadcast_to(new[:, None], ops.shape(leaves))
         if not self.write_gate:
             new = self._marked(self.write_value(query[:, None]))
             return ops.broadcast_to(new, ops.shape(leaves))

@@ -53,23 +53,26 @@ class TreeMemory(Parts):
             where g is 0 or 1; a copy is as good at any depth. ``"copy-at-first"``: the same, whose T begins near 0.
             ``"carry"``: a **digital** memory, where d - ``marks`` coordinates are *carried*, copied from the child
             that g says, and the others are *marked*, always new. Its JOIN is not normalised and makes g and the marks
-            only. A leaf's marks are 0: EMBED and WRITE make what is carried.
+            only. A leaf's marks are 0: EMBED and WRITE make what is carried. ``"digits"``: a digital memory, too, whose
+            JOIN makes digits of digits, and zeros of zeros. A leaf stores an operation, which JOIN neither sees nor
+            hands up, beside digits of 1; d is l + ``marks``.
         write: ``"highway"``; ``"emptying"``, the same with first biases that empty a leaf before anything is learned;
             ``"replace"``, H of the query alone, so that one leaf cannot hold the last two or three things written to
-            it; ``"replace-saturating"``, the same, ending as JOIN does, so that JOIN can copy its digits; or None for
-            a read-only memory, which is attended and read, never changed.
+            it; ``"replace-saturating"``, the same, ending as JOIN does, so that JOIN can copy its digits; ``"put"``,
+            with JOIN's ``"digits"``: nothing is learned, a PUSH is put into the leaf, and a POP empties it; or None
+            for a read-only memory, which is attended and read, never changed.
         hidden: ReLU units in the first of two layers of ``embed``, ``join``, ``search`` and ``write``; 0, or not named,
             for one layer. None for ``{"join": 64}``.
         noise: half the width of the uniform noise that training adds, at first, before the activation of ``embed``,
             ``join`` and ``search``; 0, or not named, for none. Under it only what is driven far into saturation gets
             through: JOIN learns to hand up digital values, whose small errors cannot add up with depth, and SEARCH to
             decide, where a soft access could look at two leaves at once, which no path can.
-        marks: marked coordinates of ``join="carry"``; without effect on others.
+        marks: marked coordinates of a digital memory; without effect on others.
 
     Attributes:
         carried: the coordinates of a leaf that EMBED and WRITE make: d, or d - ``marks`` where JOIN carries.
-        digital: where JOIN carries, a variable that is saved with the weights: 0, and g and the marks are continuous,
-            as training begins; 1, and they are digits, exactly 0 or 1 and -1 or 1, in training as in use (gradients
+        digital: of a digital memory, a variable that is saved with the weights: 0, and what JOIN makes is continuous,
+            as training begins; 1, and it is digits, exactly -1 or 1 (g: 0 or 1), in training as in use (gradients
             go straight through the rounding). Then a node has finitely many values. None for other memories.
 
     Raises:
@@ -88,7 +91,7 @@ class TreeMemory(Parts):
         """
         if not any(self.config["noise"].values()):
             return []
-        levels = [self.join.sample_noise((batch, n >> level, self.join_units)) for level in range(1, n.bit_length())]
+        levels = [self.join.sample_noise((batch, n >> level, self.join_noise)) for level in range(1, n.bit_length())]
         leaves = [self.embed.sample_noise((batch, n, self.carried))] if self.config["noise"]["embed"] else []
         return [self.search.sample_noise((batch, n - 1, 1)), *levels, *leaves]
 
@@ -117,6 +120,20 @@ class TreeMemory(Parts):
         if len(filled.shape) == 1:
             filled = ops.arange(n, dtype="int32")[None, :] < ops.cast(filled, "int32")[:, None]
         leaves = self._marked(self.embed(symbols, noise=noise[-1] if noise and self.config["noise"]["embed"] else None))
+        return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
+
+    def grow_written(self, operations, filled, noise=()):
+        """Build ``nodes[batch, 2n, d]`` over leaves that have been written.
+
+        Args:
+            operations: ``[batch, n, b]``, the query of each leaf's last WRITE.
+            filled: ``[batch, n]``, bools: whether there was one.
+            noise: what `sample_noise` returned.
+        """
+        _, n, width = operations.shape
+        queries = ops.reshape(operations, (-1, width))
+        nothing = ops.zeros((ops.shape(queries)[0], 1, self.node_width), "float32")
+        leaves = ops.reshape(self.written(nothing, queries), (-1, n, self.node_width))
         return self.join_all(ops.where(filled[..., None], leaves, 0.0), noise)
 
     def _grow_empty(self, batch, n, noise):

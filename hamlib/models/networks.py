@@ -10,7 +10,7 @@ from keras import ops
 from hamlib.memory import FLOAT32, MLP
 from hamlib.models.tree_model import State, TreeModel
 
-OUTPUTS = ("symbols", "mlp")
+OUTPUTS = ("symbols", "mlp", "leaf")
 
 
 @keras.saving.register_keras_serializable("hamlib")
@@ -20,9 +20,10 @@ class RawHAM(TreeModel):
     Args:
         memory: a `TreeMemory`, or its config.
         output: ``"symbols"``, the answer is the attended input symbol, Σ_e p(e)·x_e, as in the 2016
-            code; or ``"mlp"``, the answer is an MLP of h_a that ends in a sigmoid, as in Sec. 4.3.
+            code; ``"mlp"``, the answer is an MLP of h_a that ends in a sigmoid, as in Sec. 4.3; or ``"leaf"``, the
+            last b bits of the operation that WRITE put into the leaf.
         output_hidden: ReLU units in the output MLP; 0 for one layer.
-        query_bits: k, as many as an exported model takes; None: l where ``output`` is ``"mlp"``, otherwise 0.
+        query_bits: k, as many as an exported model takes; None: 0 where ``output`` is ``"symbols"``, otherwise l.
 
     Raises:
         ValueError: ``output`` is not known.
@@ -46,7 +47,7 @@ class RawHAM(TreeModel):
         if output not in OUTPUTS:
             raise ValueError(f"output: unknown {output!r}; known: {', '.join(OUTPUTS)}")
         self.output_kind, self.output_hidden = output, output_hidden
-        self.query_bits = self.memory.query_width * (output == "mlp") if query_bits is None else query_bits
+        self.query_bits = self.memory.query_width * (output != "symbols") if query_bits is None else query_bits
         self.output_mlp = None
         if output == "mlp":
             self.output_mlp = MLP(
@@ -73,17 +74,21 @@ class RawHAM(TreeModel):
     @property
     def reads_operations(self):
         """Whether its queries are operations on a tree that starts empty."""
-        return self.output_mlp is not None
+        return self.output_kind != "symbols"
 
     @property
     def reads_symbols(self):
-        return self.output_mlp is None
+        return self.output_kind == "symbols"
 
     def make_query(self, query, controller, number):
         return query
 
     def controller_step(self, query, controller, read):
-        return self.output_mlp(read[:, None])[:, 0] if self.output_mlp else read, controller, query
+        if self.output_mlp:
+            read = self.output_mlp(read[:, None])[:, 0]
+        elif not self.reads_symbols:
+            read = read[:, self.memory.query_width - self.answer_width : self.memory.query_width]
+        return read, controller, query
 
 
 @keras.saving.register_keras_serializable("hamlib")

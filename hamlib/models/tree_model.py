@@ -91,7 +91,10 @@ class TreeModel(Answering, Exporting, ManySteps, keras.Model):
             inputs: as in a call.
             noise: what `TreeMemory.sample_noise` returned.
         """
-        nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
+        if "written" in inputs:
+            nodes = self.memory.grow_written(inputs["written"], inputs["filled"])
+        else:
+            nodes = self.memory.grow(inputs["symbols"], inputs.get("filled", inputs["lengths"]), noise)
         state = self.begin(State(nodes), inputs, noise)
         return self._skip(inputs, state, noise) if "skipped" in inputs else state
 

@@ -2,9 +2,11 @@
 
 from hamlib.proof.examples import Counterexample
 from hamlib.proof.extraction import NotFinite, extract
+from hamlib.proof.laws import LAWS
 from hamlib.proof.machine import TreeMachine
 from hamlib.proof.speed import places
-from hamlib.proof.theorem import LAWS, PROVABLE, Proof, TableRunner, Undecided, examine, flaws, prove, read_proof
+from hamlib.proof.starts import begun, random_starts
+from hamlib.proof.theorem import PROVABLE, Proof, TableRunner, Undecided, examine, is_proved, prove, read_proof
 
 __all__ = [
     "LAWS",
@@ -15,10 +17,12 @@ __all__ = [
     "TableRunner",
     "TreeMachine",
     "Undecided",
+    "begun",
     "examine",
     "extract",
-    "flaws",
+    "is_proved",
     "places",
     "prove",
+    "random_starts",
     "read_proof",
 ]

@@ -66,6 +66,13 @@ class TreeMachine:
                 tree[node] = self.join[tree[2 * node], tree[2 * node + 1]]
         return place
 
+    def accesses(self, tree, operations):
+        """Make hard accesses in ``tree[2n]`` one after the other: of each the leaf's place and the state read there."""
+        for operation in operations:
+            leaves = tree[len(tree) // 2 :].copy()
+            place = self.access(tree, operation)
+            yield place, leaves[place]
+
     def merged(self):
         """Return the same machine with equivalent states as one, by partition refinement.
 

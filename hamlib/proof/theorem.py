@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from hamlib.models import RawHAM, weights_hash
-from hamlib.proof.blocks import QueueLaw, Refuted, StackLaw, check_blocks, checked_heights, streams_of
-from hamlib.proof.examples import Counterexample, answers_of, confirm
+from hamlib.proof.blocks import Refuted, check_blocks, streams_of
+from hamlib.proof.examples import Counterexample, confirm
 from hamlib.proof.extraction import NotFinite, check_digital, extract
+from hamlib.proof.laws import LAWS
 from hamlib.proof.refute import refute_selecting, refute_structure
 from hamlib.proof.selecting import check_selecting
 from hamlib.tasks import Structure
 
-SELECTING, LAWS = ("smallest", "sort"), {"stack": StackLaw, "queue": QueueLaw}
+SELECTING = ("smallest", "sort")
 PROVABLE = (*SELECTING, *LAWS)
 
 
@@ -153,43 +154,16 @@ def examine(model, task, progress=None):
     return found if isinstance(found, Counterexample) else dataclasses.replace(found, sha256=weights_hash(model))
 
 
-def flaws(model, task):
-    """Find where the law of a stack or of a queue does not hold in a memory, to train it on that.
-
-    Args:
-        model: a `RawHAM` whose JOIN carries.
-        task: one of `PROVABLE`.
-
-    Returns:
-        ``{n: streams}``, operations ``[m, b]`` that lead there in trees of n leaves: in some they may do no harm. It is
-        empty without a machine, or where a task has no such law. Or None where there is no flaw: it is proved.
-    """
+def is_proved(model, task):
+    """Whether a model is right for every input, and has a machine under the limit of `extract` that shows it."""
     try:
         machine = extract(model, operations=operations_of(task)).merged()
-    except NotFinite:
-        return {}
-    if task.name in SELECTING:
-        return None if isinstance(prove(machine, task), Proof) else {}
-    law, proved = LAWS[task.name], True
-    try:
-        for _, refuted in checked_heights(machine, task, law):
-            proved = proved and not refuted
-            if refuted and (streams := _harmful(machine, task, law, refuted)):
-                return streams
-    except Refuted as refuted:  # no height above can be checked
-        return _harmful(machine, task, law, refuted)
-    return None if proved else {}
-
-
-def _harmful(machine, task, law, refuted):
-    """``{n: streams}``: of the streams that lead to where a law does not hold, those that are answered wrongly."""
-    runner, streams = TableRunner(machine, task), {}
-    for case in refuted.cases[:: 1 + len(refuted.cases) // 100]:  # a hundred or so are enough
-        for stream, n in streams_of(machine, task, law, case):
-            right, answered = answers_of(runner, task, stream[None].astype(int), n)
-            if ((right != answered) & (right >= 0)).any():
-                streams.setdefault(n, []).append(stream)
-    return streams
+        if task.name in SELECTING:
+            return isinstance(prove(machine, task), Proof)
+        check_blocks(machine, task, LAWS[task.name])
+    except (NotFinite, Refuted):
+        return False
+    return True
 
 
 def read_proof(path, model):
@@ -234,10 +208,8 @@ class TableRunner:
         number = symbols @ 2 ** np.arange(symbols.shape[1] - 1, -1, -1) if symbols.shape[1] else np.zeros(n)
         leaves = np.full(n, machine.empty)
         leaves[:length] = machine.leaf[number[:length].astype(int)]
-        tree, answers = machine.grow(leaves), []
-        for query in queries:
-            which = int(np.flatnonzero((machine.operations == query).all(axis=1))[0]) if len(query) else 0
-            before = tree.copy()
-            place = machine.access(tree, which)
-            answers.append(machine.answer[before[n + place]] if machine.answer.shape[1] else symbols[place])
+        asked = (machine.operations == query for query in queries)
+        rows = [int(np.argmax(same.all(axis=1))) for same in asked]
+        read = list(machine.accesses(machine.grow(leaves), rows))
+        answers = [machine.answer[state] if machine.answer.shape[1] else symbols[place] for place, state in read]
         return np.array(answers, "float32")

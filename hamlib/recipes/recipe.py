@@ -4,10 +4,12 @@ import ast
 import dataclasses
 
 from hamlib.memory import spell_out
+from hamlib.proof import LAWS
 from hamlib.tasks import get_task
 
 MODELS = ("raw", "ham", "ham+n", "lstm", "lstm+a")
 LOSSES = ("mean_squared_error", "binary_crossentropy")
+BEST_LEAF = "best-leaf"
 REINFORCE = dict(discount=0.9, entropy=(0.01, 0.0001), samples=1)  # what "reinforce" stands for
 MIXED = "mixed"
 
@@ -130,12 +132,13 @@ class Recipe:
         loss: a Keras loss of the output bits: ``"mean_squared_error"`` on the read symbols (the 2016 code) or
             ``"binary_crossentropy"``. Or ``"reinforce"``, hard attention along sampled paths (Sec. 3.3), spelled out
             as a mapping: ``discount``, γ; ``entropy``, α in the first epoch and in the last, between which it falls
-            exponentially; ``samples``, how many paths are sampled for each input of a batch.
+            exponentially; ``samples``, how many paths are sampled for each input of a batch. Or ``"best-leaf"``, of a
+            stack or queue on a tree in which things are already: every leaf is tried (`EveryLeaf`).
         stages: the curriculum, `Stage` after `Stage`; the last lasts to the end.
         inputs: what training inputs are like beside random ones: `Task.kinds`, and ``"mixed"`` for lengths uniform on
             [1, k], k each of the stages' n, in validation too; otherwise every input fills its tree.
-        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run; or ``"stays"``. A memory
-            that can be digital is rounded in the second half.
+        noise: ``"falls"``, the memory's noise falls to zero over the first half of the run, and a digital memory is
+            rounded in the second; or ``"stays"``, and it is rounded from the first step.
         learning_rate: Adam's, at the first and at the last step; it falls exponentially between.
         clip: the norm that gradients are clipped to, all together; None for no clipping.
         epochs, steps, batch_size: epochs of steps batches each (Sec. 4.1: 100 of 1,000 of 50).
@@ -169,11 +172,7 @@ class Recipe:
             ("model", MODELS.__contains__, ", ".join(MODELS)),
             ("start", lambda value: isinstance(value, (str, Recipe, type(None))), "a recipe, a run's folder, or None"),
             ("accesses epochs steps batch_size validation_steps", _is(int, 1), "an integer of at least 1"),
-            (
-                "stages",
-                lambda value: value and _is_tuple_of(lambda stage: isinstance(stage, Stage))(value),
-                "a stage or more",
-            ),
+            ("stages", lambda value: value and _is_tuple_of(lambda a: isinstance(a, Stage))(value), "a stage or more"),
             ("inputs", _is_tuple_of(kinds.__contains__), f"some of {', '.join(kinds)}"),
             ("noise", ("falls", "stays").__contains__, "falls or stays"),
             ("clip", lambda value: value is None or _is(float, 0)(value), "a positive number or None"),
@@ -184,8 +183,11 @@ class Recipe:
             raise ValueError(f"memory: got {self.memory!r} for the model {self.model!r}")
         if self.reinforced:
             self._check_reinforce(task)
+        elif self.tries:
+            if task.name not in LAWS or self.memory["join"] != "digits":
+                raise ValueError(f"loss: got {self.loss!r}; it is for {', '.join(LAWS)} with join='digits'")
         elif self.loss not in LOSSES:
-            raise ValueError(f"loss: got {self.loss!r}; expected reinforce, {', '.join(LOSSES)}")
+            raise ValueError(f"loss: got {self.loss!r}; expected reinforce, {BEST_LEAF}, {', '.join(LOSSES)}")
 
     def _check_reinforce(self, task):
         """Raise a ValueError for a bad argument of REINFORCE, or where it would leave out what the recipe says."""
@@ -214,6 +216,11 @@ class Recipe:
     def reinforced(self):
         """Whether it trains with REINFORCE."""
         return isinstance(self.loss, dict)
+
+    @property
+    def tries(self):
+        """Whether it trains by trying every leaf."""
+        return self.loss == BEST_LEAF
 
     @property
     def kinds(self):

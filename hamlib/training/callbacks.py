@@ -68,22 +68,23 @@ class FallingNoise(keras.callbacks.Callback):
 
 
 class Rounding(keras.callbacks.Callback):
-    """Rounds a memory whose JOIN carries in the second half of a run: continuous and noisy first, digital late.
+    """Rounds a digital memory: where the noise falls in the second half of a run, continuous and noisy before.
 
-    Noise that stays then keeps the digits away from their thresholds.
+    Noise that stays keeps the digits away from their thresholds.
 
     Args:
         epochs: of the whole run.
+        noise: ``"falls"`` or ``"stays"``.
     """
 
-    def __init__(self, epochs):
+    def __init__(self, epochs, noise):
         super().__init__()
-        self.epochs = epochs
+        self.first = epochs / 2 if noise == "falls" else 0
 
     def on_epoch_begin(self, epoch, logs=None):
         memory = getattr(self.model, "memory", None)
         if getattr(memory, "digital", None) is not None:
-            memory.digital.assign(float(2 * epoch >= self.epochs))
+            memory.digital.assign(float(epoch >= self.first))
 
 
 class FallingEntropy(keras.callbacks.Callback):

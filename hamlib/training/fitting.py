@@ -6,13 +6,24 @@ import warnings
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from hamlib.memory import TreeMemory
-from hamlib.models import HAM, EncoderDecoder, PolicyGradient, RawHAM, Reinforce, load_weights, locked, write_whole
-from hamlib.proof import LAWS, PROVABLE, flaws
+from hamlib.memory import DIGITAL, TreeMemory
+from hamlib.models import (
+    HAM,
+    BestLeaf,
+    EncoderDecoder,
+    EveryLeaf,
+    PolicyGradient,
+    RawHAM,
+    Reinforce,
+    chance_of_best,
+    load_weights,
+    locked,
+    write_whole,
+)
+from hamlib.proof import PROVABLE, begun, is_proved, random_starts
 from hamlib.recipes import Recipe
 from hamlib.tasks import Structure, get_task, stream_seed
 from hamlib.tasks.base import MAX_SEED
@@ -28,8 +39,8 @@ from hamlib.training.runs import (
     set_aside,
 )
 
-# How often a run is tried whose memory can be proved: what REINFORCE learns first can be a way from which no step leads
-# on, and a proof says so. Attempt k begins as a run of seed + 1000·k does.
+# How often a run is tried whose memory can be proved: what is learned first can be a way from which no step leads on,
+# and a proof says so. Attempt k begins as a run of seed + 1000·k does.
 ATTEMPTS = 5
 
 
@@ -41,7 +52,8 @@ def build(recipe):
         return EncoderDecoder(task.symbol_width, task.answer_width, 32 if attention else 64, attention)
     if isinstance(task, Structure):  # the operation asks
         widths = dict(symbol_width=task.answer_width, query_width=task.symbol_width)
-        return RawHAM(TreeMemory(**recipe.memory | widths), output="mlp")
+        memory = TreeMemory(**recipe.memory | widths)
+        return RawHAM(memory, output="leaf" if memory.config["write"] == "put" else "mlp")
     arguments = recipe.memory | ({} if task.writes else {"write": None})
     memory = TreeMemory(task.symbol_width, **arguments)
     if recipe.model == "raw":
@@ -61,6 +73,8 @@ def compile_model(model, recipe, jit_compile=True):
     task = get_task(recipe.task)
 
     def wrong(targets, outputs):
+        if recipe.tries and outputs.shape[2] != targets.shape[2]:  # every leaf was tried
+            return chance_of_best(targets, outputs) < 0.5
         return task.wrong(targets, outputs[..., : targets.shape[2]])
 
     def loss(targets, outputs):  # what is not judged costs nothing
@@ -70,6 +84,8 @@ def compile_model(model, recipe, jit_compile=True):
 
     if recipe.reinforced:
         loss = Reinforce(recipe.loss["discount"], recipe.loss["entropy"][0], recipe.loss["samples"])
+    elif recipe.tries:
+        loss = BestLeaf()
     first, last = recipe.learning_rate
     falling = keras.optimizers.schedules.ExponentialDecay(first, recipe.epochs * recipe.steps, last / first)
     model.compile(
@@ -81,7 +97,7 @@ def compile_model(model, recipe, jit_compile=True):
     model.optimizer.build(model.trainable_variables)
 
 
-def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=(), examples=()):
+def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=(), examples=None):
     """An endless ``tf.data`` stream of the batches ``first_step``, ``first_step + 1``, ... of a seed.
 
     Args:
@@ -89,25 +105,20 @@ def stream(task, n, batch_size, seed, first_step=0, *lesson, samples=1, kinds=()
         n, batch_size, seed, lesson, kinds: as in `Task.examples`.
         first_step: the step of the first batch.
         samples: how often each input of a batch stands in it, one after the other.
-        examples: operations ``[m, b]``, m at most n, that stand in a quarter of each batch; see `flaws`.
+        examples: ``(inputs, targets)`` that the batches consist of, in turn; None for what the task draws.
 
     Returns:
         a ``tf.data.Dataset`` of ``(inputs, targets)``.
     """
     steps = tf.data.Dataset.range(first_step, tf.int64.max)
-    if examples:
-        padded = tf.constant(np.stack([np.pad(each, ((0, n - len(each)), (0, 0))) for each in examples]))
-        answers = task.targets(padded, tf.constant([len(each) for each in examples]))
 
     def draw(step):
-        inputs, targets = task.examples(n, batch_size, seed, step, *lesson, kinds=kinds)
-        if examples:
-            place = tf.range(batch_size)
-            which = (tf.cast(step, tf.int32) * batch_size + place) // 4 % len(examples)  # in turn
-            row = (place % 4 == 0)[:, None, None]
-            inputs |= {"queries": tf.where(row, tf.gather(padded, which), inputs["queries"])}
-            targets = tf.where(row, tf.gather(answers, which), targets)
-        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), (inputs, targets))
+        if examples is None:
+            batch = task.examples(n, batch_size, seed, step, *lesson, kinds=kinds)
+        else:
+            rows = (step * batch_size + tf.range(batch_size, dtype=tf.int64)) % len(examples[1])
+            batch = tf.nest.map_structure(lambda value: tf.gather(value, rows), examples)
+        return tf.nest.map_structure(lambda value: tf.repeat(value, samples, axis=0), batch)
 
     return steps.map(draw).prefetch(16)
 
@@ -161,7 +172,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
                 set_aside(folder)
                 continue
             model, checkpoints = _train(recipe, folder, (seed + 1000 * len(failed)) % MAX_SEED, **how)
-            if len(failed) + 1 == ATTEMPTS or flaws(model, get_task(recipe.task)) is None:
+            if len(failed) + 1 == ATTEMPTS or is_proved(model, get_task(recipe.task)):
                 return model, checkpoints
             set_aside(folder)
             if how["verbose"]:
@@ -169,7 +180,7 @@ def train(recipe, folder, seed=0, verbose="auto", jit_compile=True, callbacks=()
 
 
 def _is_provable(recipe):
-    return recipe.task in PROVABLE and (recipe.memory or {}).get("join") == "carry"
+    return recipe.task in PROVABLE and (recipe.memory or {}).get("join") in DIGITAL
 
 
 def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
@@ -177,17 +188,17 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
     workers.check_shared(recipe, among.num_replicas_in_sync)
     versions = tf.__version__, keras.__version__
     workers.check_same(among, dict(recipe=recipe, seed=seed, jit_compile=jit_compile, TensorFlow=versions))
-    before = begun = None
+    before = source = None
     if isinstance(recipe.start, Recipe):
-        begun, before = train(recipe.start, folder / "start", seed, verbose, jit_compile)
+        source, before = train(recipe.start, folder / "start", seed, verbose, jit_compile)
     elif recipe.start and chief:
-        begun = _best_of(recipe, folder / "start.weights.h5")
+        source = _best_of(recipe, folder / "start.weights.h5")
     keras.utils.set_random_seed(seed)
     with among.scope():
         answering = build(recipe)
-        if begun:
-            answering.set_weights(begun.get_weights())
-        model = PolicyGradient(answering) if recipe.reinforced else answering
+        if source:
+            answering.set_weights(source.get_weights())
+        model = PolicyGradient(answering) if recipe.reinforced else EveryLeaf(answering) if recipe.tries else answering
         compile_model(model, recipe, jit_compile)
     if among.num_replicas_in_sync > 1:
         workers.share(model, task.wrong, among, recipe.batch_size)
@@ -205,40 +216,36 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         kinds = [kind for kind in recipe.kinds if purpose == "train" or kind in ("placed", "reuse")]
         samples = recipe.loss["samples"] if purpose == "train" and recipe.reinforced else 1
         where = stream_seed(seed, purpose), first_step, recipe.lengths(n), *lesson
-        shown = examples if purpose == "train" else ()
+        shown = examples if purpose == "train" else None
         return stream(task, n, recipe.batch_size, *where, samples=samples, kinds=tuple(kinds), examples=shown)
 
     watching = [
         OnlyNumbers(),
         curriculum,
         *([FallingNoise(recipe.epochs)] if recipe.noise == "falls" else []),
-        Rounding(recipe.epochs),
+        Rounding(recipe.epochs, recipe.noise),
         checkpoints,
         *([FallingEntropy(recipe.loss["entropy"], recipe.epochs)] if recipe.reinforced else []),
         *(_logs(folder) if chief else []),
         *callbacks,
     ]
     together, judged = map(_most_together, (recipe.steps, recipe.validation_steps))
-    lawful = task.name in LAWS and _is_provable(recipe)
     compiled = {}  # a new size is a new shape, for which the steps are compiled anew
     while (epoch := int(checkpoints.epoch)) < recipe.epochs:
-        stage = curriculum.stage
-        rounded = lawful and float(answering.memory.digital)
-        wrong = flaws(answering, task) if rounded else {}
-        if wrong is None or rounded and not curriculum.at_last:  # more training would spoil it, or it is stuck
+        if recipe.tries and is_proved(answering, task):  # more training would spoil it
             break
-        lesson, whole, examples = stage.lesson(epoch), ("whole", *stage.whole()), ()
-        if wrong and epoch % 2:  # in turn with the stage's own, so that this is not forgotten
-            leaves = sorted(wrong)[epoch // 2 % len(wrong)]
-            examples = wrong[leaves]
-            longest = max(lesson[0], *map(len, examples))
-            lesson = 1 << (longest - 1).bit_length(), leaves, None, False
+        stage = curriculum.stage
+        lesson, whole, examples = stage.lesson(epoch), ("whole", *stage.whole()), None
+        if recipe.tries:
+            longest, leaves = lesson[:2]
+            starts = random_starts(task, leaves, longest, recipe.steps * recipe.batch_size, [seed, epoch])
+            examples = begun(task, starts, longest)
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
             model.fit(
                 batches("train", *lesson, first_step=int(model.optimizer.iterations.numpy())).batch(together, True),
-                epochs=epoch + 1 if stage.lessons or lawful else recipe.epochs,
+                epochs=epoch + 1 if stage.lessons or recipe.tries else recipe.epochs,
                 initial_epoch=epoch,
                 steps_per_epoch=recipe.steps // together,
                 validation_data=batches("validation", *stage.whole()).batch(judged, True),

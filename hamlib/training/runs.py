@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from hamlib.models import PolicyGradient, save_weights, write_whole
+from hamlib.models import save_weights, write_whole
 from hamlib.recipes import Recipe
 
 
@@ -30,7 +30,7 @@ class Checkpoints(keras.callbacks.Callback):
     def __init__(self, folder, model, curriculum):
         super().__init__()
         self.curriculum = curriculum
-        self.answering = model.answering if isinstance(model, PolicyGradient) else model
+        self.answering = getattr(model, "answering", model)
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
         self.best_reached = tf.Variable(0, dtype=tf.int64)

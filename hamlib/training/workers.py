@@ -58,10 +58,9 @@ def check_alone(what):
 
 def check_shared(recipe, replicas):
     """Raise a ValueError if so many replicas cannot train a recipe together."""
-    if replicas > 1 and recipe.reinforced:
-        raise ValueError(
-            f"loss: got 'reinforce' for {replicas} workers; expected one: its paths are sampled in one place"
-        )
+    if replicas > 1 and (recipe.reinforced or recipe.tries):
+        loss = "reinforce" if recipe.reinforced else recipe.loss
+        raise ValueError(f"loss: got {loss!r} for {replicas} workers; expected one: its paths are tried in one place")
     if replicas > recipe.batch_size:
         raise ValueError(f"batch_size: got {recipe.batch_size} for {replicas} workers; expected an example for each")
 
@@ -69,7 +68,7 @@ def check_shared(recipe, replicas):
 def strategy(recipe):
     """Return the `tf.distribute.Strategy` that trains a recipe: of ``TF_CONFIG``, of several GPUs, or the default.
 
-    A GPU's memory is taken as it is needed, not all at once. REINFORCE has one GPU, however many there are.
+    A GPU's memory is taken as it is needed, not all at once. What tries paths has one GPU, however many there are.
 
     Raises:
         ValueError: a bad ``TF_CONFIG``, or TensorFlow has begun its work before there was a cluster.
@@ -81,7 +80,7 @@ def strategy(recipe):
             tf.config.experimental.set_memory_growth(gpu, True)
     if found:
         return _of_cluster(*found)
-    return _of_gpus() if len(gpus) > 1 and not recipe.reinforced else tf.distribute.get_strategy()
+    return _of_gpus() if len(gpus) > 1 and not (recipe.reinforced or recipe.tries) else tf.distribute.get_strategy()
 
 
 _of_gpus = functools.cache(tf.distribute.MirroredStrategy)
