@@ -259,16 +259,18 @@ for n in (16, 128):
 # ## A stack and a queue that are right in every stream
 #
 # `stack-digital` and `queue-digital` learned the same jobs, again from operations and answers alone. Their memory is **digital**
-# (chapter 11), and simple:
+# (chapter 11), and simple. A PUSH is put into its leaf as it is, and a POP empties its leaf. JOIN sees of a leaf only whether
+# something is in it, and makes six digits, −1 or 1, of its children's digits. Only *where* is learned, by JOIN and SEARCH, not *what*.
+
+# %% [markdown]
+# Two things make it learn:
 #
-# - **Digits.** A PUSH is put into its leaf as it is, and a POP empties its leaf. JOIN sees of a leaf only whether something is in
-#   it. Above it makes six digits, −1 or 1, of its children's digits. Only *where* is learned, by JOIN and SEARCH, not *what*.
 # - **Trees in use.** Training begins on trees in which things are already, drawn from all that a stream can leave there. From an
-#   empty tree, only a memory that is right nearly always gets to most of them. These are *exploring starts* (Sutton and Barto,
-#   *Reinforcement Learning*, Sec. 5.3). So it is told how things lie in a tree in use, but not where an operation goes.
-# - **Every leaf is tried.** The first operation is sent to each leaf in turn, and the following ones where the memory, run hard, sends
-#   them. The leaf after which the most answers are right is what soft attention learns, with cross-entropy. This is *policy
-#   iteration by rollouts* (Lagoudakis and Parr 2003). Nothing is sampled.
+#   empty tree, only a memory that is nearly always right gets to most of them. These are *exploring starts* (Sutton and Barto,
+#   *Reinforcement Learning*, Sec. 5.3). So it is told how things lie in a tree, but not where an operation goes.
+# - **Every leaf is tried.** The first operation is sent to each leaf in turn, the following ones where the memory, run hard, sends
+#   them. The leaf after which the most answers are right is learned, with soft attention and cross-entropy. This is *policy
+#   iteration by rollouts* (Lagoudakis and Parr 2003).
 
 # %%
 from hamlib.models import EveryLeaf
@@ -284,8 +286,11 @@ print("POPs that are right  ", *right.all(axis=2).sum(axis=1), sep="  ")
 
 # %% [markdown]
 # **What to notice.** The values 7, 8 and 9 are in leaves 3, 4 and 5, and only a PUSH to leaf 6, the next one, gets all four answers
-# right. That is the lesson of this tree. After each epoch the memory is taken apart into tables. Once they keep the law of the
-# structure, it is *proved*, and the training over.
+# right. That is the lesson of this tree.
+
+# %% [markdown]
+# After each epoch the memory is taken apart into tables. Once they keep the law of the structure, it is *proved*, and the training
+# over.
 #
 # - The law of a stack: what is held lies at the front; a PUSH goes to the first free leaf, a POP to the last one held.
 # - The law of a queue: what is held lies in a ring; a PUSH goes to the leaf after the last one pushed, a POP to the first one held.

@@ -141,9 +141,11 @@ display(Markdown("\n".join("| " + " | ".join(row) + " |" for row in table)))
 #   \text{left})$, all three from the same two layers. WRITE starts with biases that empty a leaf (chapter 5). In "book-ask",
 #   SEARCH has a hidden layer and is trained under noise, too (chapter 6).
 # - **Preset "digital".** JOIN copies exactly, and adds `marks` digits (chapter 11).
+# - **Presets "book-replace" and "book-compare".** WRITE replaces a leaf by a function of the query alone (chapter 7).
+
+# %% [markdown]
 # - **Every leaf is tried.** The stack and the queue of chapter 7 that are proved learn where an operation goes by trying each leaf;
 #   the paper samples paths. Their JOIN makes digits of digits, and their WRITE is fixed.
-# - **Presets "book-replace" and "book-compare".** WRITE replaces a leaf by a function of the query alone (chapter 7).
 
 # %% [markdown]
 # - **Query in WRITE.** Appendix A of the paper prints $h_{\text{ROOT}}$ as the second argument of the soft WRITE; its
