@@ -278,7 +278,7 @@ from hamlib.proof import begun, examine
 
 digital = load_pretrained("queue-digital")
 leaves = 3 * [0] + [8, 9, 10] + 2 * [0]  # 0: nothing is in it; k: PUSH k - 1 was the last operation there
-inputs, targets = begun(digital.task, [(leaves, [21, 0, 0, 0, 0])], 5)  # a PUSH of 20, then four POPs
+inputs, targets = begun(digital.task, [(leaves, [21, 0, 0, 0, 0])])  # a PUSH of 20, then four POPs
 tried = np.asarray(EveryLeaf(digital.model)(inputs, training=True))[0, :, :-1]
 right = (tried.reshape(8, 5, 5)[:, 1:] > 0.5) == (targets[:, 1:] > 0.5)
 print("the PUSH goes to leaf", *range(8), sep="  ")

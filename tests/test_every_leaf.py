@@ -27,7 +27,7 @@ def model():
 @pytest.fixture(scope="module")
 def starts():
     task = get_task("queue")
-    return begun(task, random_starts(task, N, STEPS, BATCH, [2]), STEPS)
+    return begun(task, random_starts(task, N, STEPS, BATCH, [2]))
 
 
 def after(model, inputs, row, leaf):

@@ -212,6 +212,12 @@ def test_whether_a_model_is_proved(name, table, where, monkeypatch):
     for machine, proved in (MACHINES[name], True), (flipped(MACHINES[name], table, where), False):
         monkeypatch.setattr(theorem, "extract", lambda *_, machine=machine, **__: machine)
         assert is_proved(None, get_task(name)) == proved
+
+    def undecided(*_):
+        raise Undecided("no input shows it")
+
+    monkeypatch.setattr(theorem, "prove", undecided)
+    assert not is_proved(None, get_task("smallest"))
     monkeypatch.undo()
     assert not is_proved(build(RECIPES[name]), get_task(name))  # its states are not finitely many
 
@@ -221,7 +227,7 @@ def test_a_start_goes_on_as_its_stream_does(name):
     """From any lawful filling, with the right answers, a right machine answers right; and all fillings come."""
     task, law, machine, n, fillings = get_task(name), LAWS[name], MACHINES[name], 4, set()
     some = random_starts(task, n, 8, 400, [3, 1])
-    inputs, targets = begun(task, some, 8)
+    inputs, targets = begun(task, some)
     for number, (leaves, rows) in enumerate(some):
         letters = {None: law.unused, POP: law.popped}
         filling = "".join(letters.get(row, HELD) for row in leaves)

@@ -449,7 +449,7 @@ def test_a_kill_while_an_attempt_is_set_aside(tmp_path):
 
 def test_examples_that_are_given_come_in_turn():
     task = get_task("stack")
-    examples = begun(task, random_starts(task, 4, 8, 5, [1]), 8)
+    examples = begun(task, random_starts(task, 4, 8, 5, [1]))
     batches = iter(stream(task, 8, 3, 0, 1, samples=2, examples=examples))
     for rows in [3, 4, 0], [1, 2, 3]:
         inputs, targets = next(batches)

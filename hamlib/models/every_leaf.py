@@ -11,10 +11,10 @@ import tensorflow as tf
 from keras import ops
 
 from hamlib.memory import FLOAT32
-from hamlib.models.loop import ManySteps
+from hamlib.models.hard_training import HardTraining, bits_cost
 
 
-class EveryLeaf(ManySteps, keras.Model):
+class EveryLeaf(HardTraining):
     """Trains a model by trying every leaf for the first of its operations; at any other time it is run hard.
 
     Args:
@@ -30,19 +30,7 @@ class EveryLeaf(ManySteps, keras.Model):
         leaf the answers, if the first operation goes there, and the probability that soft attention sends it there.
     """
 
-    def __init__(self, model, **kwargs):
-        super().__init__(**kwargs | FLOAT32)
-        self.answering = model
-        self.built = True
-
-    @property
-    def memory(self):
-        """The `TreeMemory` of the model."""
-        return self.answering.memory
-
-    def call(self, inputs, training=False):
-        if not training:
-            return self.answering(inputs, attention="hard")
+    def explore(self, inputs):
         memory, first = self.memory, inputs["queries"][:, 0]
         batch, n = inputs["filled"].shape
         nodes = memory.grow_written(inputs["written"], inputs["filled"], memory.sample_noise(batch, n))
@@ -73,9 +61,7 @@ class BestLeaf(keras.losses.Loss):
 
     def call(self, targets, outputs):
         if outputs.shape[2] == targets.shape[2]:
-            judged = ops.cast(targets >= 0, "float32")
-            right = ops.clip(ops.where(targets > 0.5, outputs, 1 - outputs), 1e-7, 1.0)
-            return ops.sum(-judged * ops.log(right), axis=(1, 2))
+            return bits_cost(targets, outputs)
         return -ops.log(ops.maximum(chance_of_best(targets, outputs), 1e-7))
 
 

@@ -14,7 +14,7 @@ from keras import ops
 
 from hamlib.memory import FLOAT32, add_rows, rows
 from hamlib.models.access import Journal, access_along, around, hard_access
-from hamlib.models.loop import ManySteps
+from hamlib.models.hard_training import HardTraining, bits_cost
 
 
 def rollout(model, inputs, thresholds, noise=None):
@@ -168,7 +168,7 @@ class _Rollout:
         return journal[:, :start], *controller, *weights
 
 
-class PolicyGradient(ManySteps, keras.Model):
+class PolicyGradient(HardTraining):
     """Trains a model with REINFORCE: its paths are sampled in training, and the most probable ones at any other time.
 
     Args:
@@ -184,21 +184,12 @@ class PolicyGradient(ManySteps, keras.Model):
     """
 
     def __init__(self, model, **kwargs):
-        super().__init__(**kwargs | FLOAT32)
-        self.answering = model
+        super().__init__(model, **kwargs)
         self.baseline = keras.layers.Dense(1, **FLOAT32)
         self.baseline.build((None, model.memory.query_width))
         self.seeds = keras.random.SeedGenerator()
-        self.built = True
 
-    @property
-    def memory(self):
-        """The `TreeMemory` of the model."""
-        return self.answering.memory
-
-    def call(self, inputs, training=False):
-        if not training:
-            return self.answering(inputs, attention="hard")
+    def explore(self, inputs):
         batch, n = ops.shape(inputs["symbols"])[:2]
         accesses = self.answering.accesses
         steps = inputs["queries"].shape[1] if "queries" in inputs else 1
@@ -258,8 +249,7 @@ class Reinforce(keras.losses.Loss):
         width, steps = targets.shape[2], targets.shape[1]
         answers, statistics = outputs[..., :width], outputs[..., width:]
         judged = ops.cast(targets >= 0, "float32")
-        log_right = ops.log(ops.clip(ops.where(targets > 0.5, answers, 1 - answers), 1e-7, 1.0))
-        bits = -ops.sum(judged * log_right, axis=(1, 2))
+        bits = bits_cost(targets, answers)
         if statistics.shape[2] == 0:  # of a path that was not sampled there is nothing more to say
             return bits
         right = ops.sum(judged * ops.cast((answers > 0.5) == (targets > 0.5), "float32"), axis=-1)

@@ -40,24 +40,22 @@ def random_starts(task, n, length, count, seed):
     return starts
 
 
-def begun(task, starts, length):
+def begun(task, starts):
     """Return starts as a batch of examples, ``(inputs, targets)``, as `Task.examples` does.
 
     Args:
         task: a task that has a law.
-        starts: a list of starts, all of trees of n leaves.
-        length: after how many operations they are cut off.
+        starts: a list of starts, all of trees of n leaves and with T operations.
 
     Returns:
         inputs with ``written[batch, n, b]``, the operation that wrote each leaf, and ``filled[batch, n]``, whether one
         did; and the targets.
     """
     operations, law = operations_of(task).astype("float32"), LAWS[task.name]
-    queries = np.zeros((len(starts), length, task.symbol_width), "float32")
-    targets = np.full((len(starts), length, task.answer_width), -1, "float32")
+    queries = operations[[rows for _, rows in starts]]
+    targets = np.full((*queries.shape[:2], task.answer_width), -1, "float32")
     for number, (leaves, rows) in enumerate(starts):
-        for place, (row, returned) in enumerate(zip(rows[:length], returns(law, leaves, rows), strict=False)):
-            queries[number, place] = operations[row]
+        for place, returned in enumerate(returns(law, leaves, rows)):
             if returned is not None:
                 targets[number, place] = operations[returned, -task.answer_width :]
     leaves = np.array([[-1 if row is None else row for row in leaves] for leaves, _ in starts])

@@ -161,7 +161,7 @@ def is_proved(model, task):
         if task.name in SELECTING:
             return isinstance(prove(machine, task), Proof)
         check_blocks(machine, task, LAWS[task.name])
-    except (NotFinite, Refuted):
+    except (NotFinite, Refuted, Undecided):
         return False
     return True
 

@@ -72,8 +72,8 @@ STRUCTURE = Recipe(
 
 # A stack and a queue that are right in every stream, as `ham prove` finds out: JOIN makes digits of digits, and every
 # leaf is tried. What is above a height shows whether the digits there are the right ones: so there are larger trees.
-DIGITAL_STRUCTURE = Recipe(
-    task="stack",
+DIGITAL_STRUCTURE = dataclasses.replace(
+    STRUCTURE,
     memory=dict(
         node_width=12,
         query_width=6,
@@ -90,13 +90,9 @@ DIGITAL_STRUCTURE = Recipe(
         Stage(16, ((8, 16, 16), (16, 32, 32), (8, 16, 16), (32, 64, 64)), leaves=8),
     ),
     inputs=("reuse",),
-    noise="stays",
     learning_rate=(0.003, 0.0003),
-    clip=1.0,
     epochs=100,
-    steps=100,
     batch_size=32,
-    validation_steps=20,
 )
 
 RECIPES = {

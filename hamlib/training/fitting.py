@@ -239,7 +239,7 @@ def _train(recipe, folder, seed, verbose, jit_compile, callbacks):
         if recipe.tries:
             longest, leaves = lesson[:2]
             starts = random_starts(task, leaves, longest, recipe.steps * recipe.batch_size, [seed, epoch])
-            examples = begun(task, starts, longest)
+            examples = begun(task, starts)
         model.train_function, model.test_function = compiled.get(lesson), compiled.get(whole)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Gradients do not exist")  # after the last symbol nothing is written
